@@ -1,0 +1,37 @@
+# make run: fresh machine to running dashboard. make test: fresh machine to passed tests.
+PYTHON := .venv/bin/python
+ARGS ?=
+
+.PHONY: run test lint demo screenshots bench clean
+
+run:
+	@sh scripts/environment run
+	@exec $(PYTHON) manage.py serve $(ARGS)
+
+test:
+	@sh scripts/environment dev
+	@sh scripts/browser
+	$(PYTHON) -m pytest $(ARGS)
+
+lint:
+	@sh scripts/environment dev
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) manage.py makemigrations --check --dry-run
+
+demo:
+	@sh scripts/environment dev
+	@exec $(PYTHON) -m bench.demo $(ARGS)
+
+screenshots:
+	@sh scripts/environment dev
+	@sh scripts/browser
+	$(PYTHON) -m bench.screenshots $(ARGS)
+
+bench:
+	@sh scripts/environment dev
+	$(PYTHON) -m bench $(ARGS)
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build
