@@ -1,0 +1,91 @@
+"""Headers and login for every answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import middleware as auth_middleware
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from settings_app import api_key
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+
+
+class ContentSecurityPolicyMiddleware:
+    """No inline script, no inline style, nothing from elsewhere; and no camera for anybody."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        return response
+
+
+class ApiMethodMiddleware:
+    """A wrong method on the JSON API is refused as JSON too; ninja answers it in plain text."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code != 405 or not request.path.startswith("/api/"):
+            return response
+        allowed = response.headers.get("Allow", "")
+        sentence = f"{request.method} is not possible here. Possible: {allowed}."
+        return JsonResponse({"detail": sentence, "errors": []}, status=405, headers={"Allow": allowed})
+
+
+class AuthOffMiddleware:
+    """COMFYDASH_AUTH=off: everybody who reaches the port is the administrator."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not settings.AUTH_ON:
+            from settings_app.access import administrator
+
+            request.user = administrator()
+        return self.get_response(request)
+
+
+def _carries_api_key(request: HttpRequest) -> bool:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return scheme == "Bearer" and api_key.verify(key)
+
+
+class LoginRequiredMiddleware(auth_middleware.LoginRequiredMiddleware):
+    """Every view wants a login unless it says otherwise; the JSON API answers 401 itself instead of redirecting."""
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable[..., Any], view_args: Any, view_kwargs: Any
+    ) -> Any:
+        if request.path.startswith("/api/") and request.path not in {"/api/docs", "/api/openapi.json"}:
+            return None
+        if request.path == "/api/openapi.json" and _carries_api_key(request):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> Any:
+        response = super().handle_no_permission(request, view_func)
+        if request.headers.get("HX-Request"):
+            # A piece must not be replaced by a login form: the whole page goes there.
+            refused = HttpResponse(status=401)
+            refused.headers["HX-Redirect"] = response["Location"]
+            return refused
+        return response

@@ -1,0 +1,79 @@
+"""The folder of the databases: there, ours, and writable."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import pwd
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from comfydash.serve.trouble import CannotStart
+
+log = logging.getLogger(__name__)
+
+
+def prepare_data_dir(folder: Path) -> None:
+    """Create it (0700) and write a byte into it. Raises CannotStart with the folder, who we are and what to do."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"x")
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            log.warning("The disk that holds %s is full. Free some space: nothing can be saved.", folder)
+            return
+        raise CannotStart(
+            f"The folder {folder} cannot be written ({error.strerror}) by {who_we_are()}. {_remedy(folder, error)}"
+        ) from error
+
+
+def _remedy(folder: Path, error: OSError) -> str:
+    other = "set COMFYDASH_WORKSPACE to another folder."
+    if error.errno not in {errno.EACCES, errno.EPERM}:
+        return f"Mount it so that it can be written, or {other}"
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    return f"Give {place} to this user (chown -R {os.geteuid()} {place}), or {other}"
+
+
+def keep_private(folder: Path) -> None:
+    """Make the files that hold secrets readable by us alone, before anything is in them. SQLite's -wal follows suit."""
+    for name in ("queue.db", *([] if os.environ.get("DATABASE_URL") else ["dashboard.db"])):
+        try:
+            os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
+            (folder / name).chmod(0o600)
+        except OSError as error:  # a file system without modes, a file of somebody else's
+            log.warning("%s may be readable by others: %s", folder / name, error.strerror)
+
+
+def who_we_are() -> str:
+    try:
+        return f"user {pwd.getpwuid(os.geteuid()).pw_name} (uid {os.geteuid()})"
+    except KeyError:
+        return f"uid {os.geteuid()}"
+
+
+def remake_queue_if_broken(file: Path) -> None:
+    """Huey's file holds no state (the rows are the queue), so a broken one is deleted.
+
+    Only while no other process has it open: they would go on with a file that nobody else sees.
+    """
+    if not file.exists():
+        return
+    try:
+        connection = sqlite3.connect(file, timeout=5)
+        try:
+            [verdict] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:  # locked, unreadable: not broken
+        log.warning("%s could not be checked: %s", file, error)
+        return
+    except sqlite3.DatabaseError as error:
+        verdict = str(error)
+    if verdict != "ok":
+        log.warning("%s was broken (%s) and is made anew; no download is lost by it.", file, verdict)
+        for each in (file, file.with_name(f"{file.name}-wal"), file.with_name(f"{file.name}-shm")):
+            each.unlink(missing_ok=True)

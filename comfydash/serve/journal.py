@@ -1,0 +1,39 @@
+"""The supervisor's log: the same file and lines as Django's. It alone rotates; the others notice (logfile.py)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from comfydash.logfile import RotatingFile
+
+FORMAT = "{asctime} {levelname} {name} {message}"
+LARGEST, KEPT = 10 * 2**20, 5  # bytes of one file, number of older ones
+
+
+def open_log(folder: Path) -> Path:
+    """Log to stderr and to the file that is returned, where it can be written."""
+    file = folder / "comfydash.log"
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handlers.append(RotatingFile(str(file)))
+    except OSError as error:
+        sys.stderr.write(f"No log file: {error}. Set COMFYDASH_LOG_DIR to a writable folder.\n")
+    logging.basicConfig(level=logging.INFO, format=FORMAT, style="{", handlers=handlers)
+    return file
+
+
+def rotate(file: Path) -> None:
+    """Move a file that has grown too large to ``.1``, that one to ``.2``, and so on."""
+    try:
+        if file.stat().st_size <= LARGEST:
+            return
+        for number in range(KEPT - 1, 0, -1):
+            older = file.with_name(f"{file.name}.{number}")
+            if older.exists():
+                older.replace(file.with_name(f"{file.name}.{number + 1}"))
+        file.replace(file.with_name(f"{file.name}.1"))
+    except OSError as error:
+        logging.getLogger(__name__).debug("The log was not rotated: %s", error)

@@ -1,0 +1,126 @@
+"""Before the doors open: a sound database with the right tables, what a dead worker left, what is too old.
+
+usage: python -m comfydash.serve.prepare [--alone] [--host H --port P]
+Ends with 1, after saying why, when ComfyDash cannot run like this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from comfydash.serve.lifeline import Lifeline
+from comfydash.serve.setup import load_django
+from comfydash.serve.trouble import CannotStart
+
+if TYPE_CHECKING:
+    from django.core.checks import CheckMessage
+
+log = logging.getLogger("comfydash.serve")
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--alone", action="store_true", help="nobody else has the database open")
+    parser.add_argument("--host", default="")
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args(arguments)
+    lifeline = Lifeline()
+    lifeline.wait_for_start()
+    os.environ["COMFYDASH_LISTEN_HOST"] = options.host or "127.0.0.1"
+    try:
+        load_django()
+        _prepare_database(options.alone)
+        lifeline.tell_ready()
+    except CannotStart as trouble:
+        log.error("%s", trouble)
+        return 1
+    _tidy()
+    if options.host:
+        _invite(options.host, options.port)
+    return 0
+
+
+def _prepare_database(alone: bool) -> None:
+    """Raises CannotStart."""
+    from django.conf import settings
+    from django.core import checks
+    from django.core.management import call_command
+    from django.db import DatabaseError
+
+    from comfydash import database, rescue
+    from comfydash.schema import schema
+    from downloads.drain import fail_interrupted
+
+    file: Path | None = None if settings.DATABASE_URL else settings.DATABASE_FILE
+    with (settings.DATA_DIR / "prepare.lock").open("w") as turn:  # two containers may start at once
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        try:
+            if file:
+                rescue.set_aside_if_needed(file, alone)
+            messages = checks.run_checks(tags=["comfydash"], databases=["default"])
+            _say(messages)
+            if schema().pending:
+                call_command("migrate", verbosity=0, interactive=False)
+                log.info("The tables were made or brought up to date.")
+            if file:
+                rescue.carry_over(file)
+            if interrupted := fail_interrupted():
+                log.warning("%d installs were interrupted. Retry continues where their bytes end.", interrupted)
+        except (DatabaseError, OSError) as error:
+            raise CannotStart(database.explain(error, file or "of DATABASE_URL")) from error
+    log.info(
+        "Database: %s", f"{file}, {settings.SQLITE_JOURNAL_MODE} journal" if file else "the one that DATABASE_URL names"
+    )
+
+
+def _say(messages: Sequence[CheckMessage]) -> None:
+    """Log what the checks found. Raises CannotStart for errors."""
+    serious = False
+    for message in messages:
+        serious = serious or message.is_serious()
+        level = logging.ERROR if message.is_serious() else logging.WARNING
+        log.log(level, "%s %s (%s)", message.msg, message.hint or "", message.id)
+    if serious:
+        raise CannotStart("ComfyDash cannot run like this; the lines above say what to do.")
+
+
+def _tidy() -> None:
+    from django.db import DatabaseError
+
+    from activity.retention import prune
+    from settings_app import preferences
+
+    try:
+        if pruned := prune(preferences.get("activity_retention_days")):
+            log.info("%d entries of the activity were older than the retention and are gone.", pruned)
+    except DatabaseError as error:
+        log.warning("Not tidied up: %s", error)
+
+
+def _invite(host: str, port: int) -> None:
+    from django.db import DatabaseError
+
+    from settings_app import access, login_links
+
+    try:
+        url = login_links.base_url(host, port)
+        if access.password_source():
+            sys.stdout.write(f"Open {url}/\n")
+        else:
+            sys.stdout.write(
+                f"No password is set. Log in once, within 30 minutes, with\n  {url}{login_links.create()}\n"
+            )
+        sys.stdout.flush()
+    except DatabaseError as error:
+        log.warning("No login link: %s", error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

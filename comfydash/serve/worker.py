@@ -1,0 +1,28 @@
+"""The worker's process: Huey's own command, once the database is ready."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from comfydash.serve.lifeline import Lifeline
+from comfydash.serve.setup import load_django
+from comfydash.serve.trouble import CannotStart
+
+
+def main() -> None:
+    lifeline = Lifeline()
+    try:
+        load_django()
+    except CannotStart as trouble:
+        logging.getLogger("comfydash.serve").error("%s", trouble)
+        sys.exit(1)
+    from django.core.management import call_command
+
+    lifeline.wait_for_start()
+    lifeline.tell_ready()  # from here on its heart has to beat
+    call_command("run_huey")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Who may open the WebSocket: the login or the API key, and from a browser only our own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from channels.auth import AuthMiddlewareStack
+from channels.db import database_sync_to_async
+from channels.security.websocket import WebsocketDenier
+from django.conf import settings
+
+from comfydash.hosts import is_own_host, is_own_origin
+from settings_app import api_key
+from settings_app.access import administrator
+
+
+class SocketAccess:
+    """ASGI middleware. A browser sends Origin and cannot leave it out, so a missing one is a script's."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+        self.by_session = AuthMiddlewareStack(application)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        host, origin = headers.get(b"host", ""), headers.get(b"origin")
+        if not is_own_host(host) or (origin is not None and not is_own_origin(origin, host, https=_is_https(headers))):
+            return await WebsocketDenier()(scope, receive, send)
+        key = headers.get(b"authorization", "")
+        if not settings.AUTH_ON or (key.startswith("Bearer ") and await _key_is_valid(key.removeprefix("Bearer "))):
+            user = await database_sync_to_async(administrator)()
+            return await self.application({**scope, "user": user}, receive, send)
+        return await self.by_session(scope, receive, send)
+
+
+def _is_https(headers: dict[bytes, str]) -> bool:
+    """By the proxy's word, where the settings trust one; Daphne itself speaks no TLS here."""
+    trusted = getattr(settings, "SECURE_PROXY_SSL_HEADER", None)
+    return bool(trusted) and headers.get(b"x-forwarded-proto", "").split(",")[0].strip() == "https"
+
+
+@database_sync_to_async
+def _key_is_valid(key: str) -> bool:
+    return api_key.verify(key)
