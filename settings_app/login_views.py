@@ -1,0 +1,76 @@
+"""The ways in and out: the password, a one-time link, logging out."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout as end_session
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from settings_app import access, login_links, sessions, throttle
+
+WRONG = "This is not the password. Try again, or use a login link: “manage.py login_link” on the server makes one."
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password")
+@sensitive_variables("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    following = _following(request)
+    if request.user.is_authenticated:
+        return redirect(following)
+    context = {"source": access.password_source(), "next": following, "error": ""}
+    if request.method != "POST" or not context["source"]:
+        return render(request, "login/login.html", context)
+    client, password = throttle.client_of(request), request.POST.get("password", "")
+    try:
+        throttle.attempt(client)
+    except throttle.TooManyAttempts as refusal:
+        response = render(request, "login/login.html", context | {"error": str(refusal)}, status=429)
+        response["Retry-After"] = str(refusal.seconds)
+        return response
+    if not access.is_password(password):
+        return render(request, "login/login.html", context | {"error": WRONG})
+    throttle.forgive(client)
+    sessions.begin(request, "password")
+    return redirect(following)
+
+
+@login_not_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("token")
+def link(request: HttpRequest, token: str) -> HttpResponse:
+    """Looking at it changes nothing (chat programs fetch links to preview them); the button uses it up."""
+    if request.method != "POST":
+        valid = login_links.is_open(token)
+        return render(request, "login/link.html", {"valid": valid}, status=200 if valid else 410)
+    if not login_links.use(token):
+        return render(request, "login/link.html", {"valid": False}, status=410)
+    sessions.begin(request, "link")
+    if access.password_source():
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    messages.info(request, "You are in. Set a password here, and you need no link the next time.")
+    return redirect(reverse("settings:index") + "#access")
+
+
+@login_not_required
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    end_session(request)
+    return redirect("login:login")
+
+
+def _following(request: HttpRequest) -> str:
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
+    return wanted if is_ours else settings.LOGIN_REDIRECT_URL

@@ -1,0 +1,235 @@
+"""The Settings page. Every form works by itself; under htmx only the piece that it stands in is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from settings_app import access, api_key, hub_token, preferences, sections, sessions
+from settings_app.diagnostics import diagnostics, without_credentials
+from settings_app.whoami import HubUnreachable, InvalidToken
+
+
+@require_safe
+@never_cache
+def index(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+def form(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Where a form posts to. Who only looks (a reload, the way back from a login in between) is led to the page."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs) if request.method == "POST" else redirect("settings:index")
+
+    return guarded
+
+
+# --- Preferences ---------------------------------------------------------------------------------------------------
+
+
+@form
+def theme(request: HttpRequest) -> HttpResponse:
+    try:
+        preferences.store("theme", request.POST.get("theme", ""))
+    except preferences.PreferenceError as refusal:
+        messages.error(request, str(refusal))
+    return _back("appearance")
+
+
+@form
+def save(request: HttpRequest, name: str) -> HttpResponse:
+    try:
+        section = sections.save(name, request.POST.dict())
+    except KeyError:
+        raise Http404 from None
+    except preferences.PreferenceError as refusal:  # decided elsewhere since the page was loaded
+        messages.error(request, str(refusal))
+        return _back(name)
+    if not section.has_errors:
+        messages.success(request, "Saved.")
+    return _answer(request, "settings_app/_section.html", name, section.has_errors, {"section": section})
+
+
+# --- The Hub token -------------------------------------------------------------------------------------------------
+
+
+@form
+@never_cache
+@sensitive_post_parameters("token")
+@sensitive_variables("typed")
+def token(request: HttpRequest) -> HttpResponse:
+    """Save what was typed, or only test it (button ``test``)."""
+    typed = request.POST.get("token", "")
+    if "test" in request.POST:
+        return _tested(request, typed, {"change_token": True})
+    try:
+        hub_token.save_token(typed)
+    except hub_token.BadToken as refusal:
+        context = {"change_token": True, "token_refusal": str(refusal)}
+        return _answer(request, "settings_app/_token.html", "integrations", True, context)
+    messages.success(request, "The token is saved. What waited for it starts by itself.")
+    return _answer(request, "settings_app/_token.html", "integrations", False, {})
+
+
+@form
+@never_cache
+def test_token(request: HttpRequest) -> HttpResponse:
+    """Test the token in use."""
+    return _tested(request, hub_token.hub_token(), {})
+
+
+@sensitive_variables("token")
+def _tested(request: HttpRequest, token: str, context: dict[str, Any]) -> HttpResponse:
+    try:
+        context["token_identity"] = hub_token.validate_token(token)
+    except (hub_token.BadToken, InvalidToken, HubUnreachable) as refusal:
+        context["token_refusal"] = str(refusal)
+    return _answer(request, "settings_app/_token.html", "integrations", True, context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
+def delete_token(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "settings_app/delete_token.html", {"fallback": bool(settings.HF_TOKEN)})
+    hub_token.delete_token()
+    messages.success(request, "The token is deleted.")
+    return _back("integrations")
+
+
+# --- Access --------------------------------------------------------------------------------------------------------
+
+
+@form
+@never_cache
+@sensitive_post_parameters("current", "new", "again")
+def password(request: HttpRequest) -> HttpResponse:
+    errors = _change_password(request)
+    if not errors:
+        messages.success(request, "The password is set. Other sessions have ended.")
+    return _answer(request, "settings_app/_password.html", "access", bool(errors), {"password_errors": errors})
+
+
+@sensitive_variables("new")
+def _change_password(request: HttpRequest) -> list[str]:
+    """Sentences that say why not; empty when it is done."""
+    new = request.POST.get("new", "")
+    if not settings.AUTH_ON:
+        return ["The login is off (COMFYDASH_AUTH). Turn it on, log in, then set a password."]
+    if _needs_current(request) and not access.is_password(request.POST.get("current", "")):
+        return ["The current password is not right."]
+    if new != request.POST.get("again", ""):
+        return ["The new password was not typed the same twice."]
+    try:
+        user = access.set_password(new)
+    except ValidationError as error:
+        return list(error.messages)
+    except access.AccessRefused as refusal:
+        return [str(refusal)]
+    update_session_auth_hash(request, user)
+    sessions.end_others(request)
+    return []
+
+
+def _needs_current(request: HttpRequest) -> bool:
+    """Who came by a link may have forgotten it."""
+    return access.password_source() == "stored" and not sessions.came_by_link(request)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@vary_on_headers("HX-Request")
+def create_key(request: HttpRequest) -> HttpResponse:
+    """POST makes a key and shows it in its answer, the only time; GET asks whether to replace the one there is."""
+    if request.method != "POST":
+        return render(request, "settings_app/replace_key.html")
+    try:
+        key = api_key.create()
+    except preferences.DecidedByEnvironment as refusal:
+        messages.error(request, str(refusal))
+        return _back("access")
+    response = _answer(request, "settings_app/_api_key.html", "access", True, {"new_key": key})
+    response["X-Acted"] = "yes"  # closes the dialog that asked whether to replace the old one
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
+def delete_key(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "settings_app/delete_key.html")
+    try:
+        api_key.delete()
+        messages.success(request, "The API key is deleted.")
+    except preferences.DecidedByEnvironment as refusal:
+        messages.error(request, str(refusal))
+    return _back("access")
+
+
+@form
+def end_session(request: HttpRequest, id: str) -> HttpResponse:
+    if sessions.end(request, id):
+        messages.success(request, "That session has ended.")
+    else:
+        messages.info(request, "That session had ended already.")
+    return _back("access")
+
+
+@form
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    ended = sessions.end_others(request)
+    messages.success(request, f"{ended} other session{'' if ended == 1 else 's'} ended.")
+    return _back("access")
+
+
+# --- What all of them answer with ----------------------------------------------------------------------------------
+
+
+def _answer(request: HttpRequest, piece: str, place: str, stay: bool, context: dict[str, Any]) -> HttpResponse:
+    """Under htmx the piece with its toasts; else the page while there is something to say in it, or a redirect."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "settings_app/piece.html", {**_context(request), **context, "piece": piece})
+    return _page(request, context) if stay else _back(place)
+
+
+def _page(request: HttpRequest, more: dict[str, Any] | None = None) -> HttpResponse:
+    context = _context(request)
+    context["sections"] = {name: sections.section(name) for name in sections.SECTIONS}
+    if more and "section" in more:
+        context["sections"][more["section"].name] = more["section"]
+    return render(request, "settings_app/index.html", {**context, "diagnostics": diagnostics(), **(more or {})})
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "themes": ("dark", "light", "auto"),
+        "token_source": hub_token.hub_token_source(),
+        "token_masked": hub_token.masked(),
+        "token_fallback": bool(settings.HF_TOKEN),
+        "change_token": request.GET.get("change") == "token",
+        "hub": without_credentials(settings.HF_ENDPOINT),
+        "password_source": access.password_source(),
+        "needs_current": _needs_current(request),
+        "key": api_key.status(),
+        "open_sessions": sessions.open_sessions(request),
+    }
+
+
+def _back(place: str) -> HttpResponse:
+    return redirect(f"{reverse('settings:index')}#{place}")

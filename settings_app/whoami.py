@@ -1,0 +1,143 @@
+"""Whose token is this? One GET to the Hub's whoami-v2, which never hangs and never follows a redirect."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from django.views.decorators.debug import sensitive_variables
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 10.0  # for each read, and (twice that) for all of them
+MOST_BYTES = 1_000_000
+
+
+class InvalidToken(Exception):
+    """A sentence: the Hub does not know this token."""
+
+
+class HubUnreachable(Exception):
+    """A sentence that names the host: nothing is known about the token."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    username: str
+    role: str  # as the Hub says it: read, write, fineGrained
+    can_read_gated: bool | None  # only fine-grained tokens say
+
+    @property
+    def sentence(self) -> str:
+        """Who it is and what it may do, in words."""
+        if self.can_read_gated is False:
+            return (
+                f"{self.username}, but this fine-grained token may not read gated repositories. Tick “Read access to"
+                " contents of all public gated repos you can access” in the token's settings on the Hub."
+            )
+        kind = {"read": "a read token", "write": "a write token", "fineGrained": "a fine-grained token"}.get(
+            self.role, "a token"
+        )
+        more = " Reading is all that is needed here; a read token would be safer." if self.role == "write" else ""
+        return f"{self.username}, with {kind}: gated files can be fetched once their licence is accepted.{more}"
+
+
+class _Bearer(requests.auth.AuthBase):
+    """As auth= and not as a header: requests would let a .netrc entry replace a header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+@sensitive_variables("token")
+def ask(endpoint: str, token: str) -> Identity:
+    """Raises InvalidToken or HubUnreachable."""
+    host = _host_that_may_see_it(endpoint)
+    try:
+        with requests.get(
+            f"{endpoint}/api/whoami-v2",
+            auth=_Bearer(token),
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            _refuse_by_status(answer.status_code, host)
+            body = _read(answer, host)
+    except requests.Timeout as error:
+        raise HubUnreachable(f"{host} did not answer in time. Try again in a moment.") from error
+    except requests.RequestException as error:
+        raise HubUnreachable(f"{host} cannot be reached. Check this machine's network, then try again.") from error
+    return _identity(body, host)
+
+
+def _host_that_may_see_it(endpoint: str) -> str:
+    parts = urlsplit(endpoint)
+    host = parts.hostname or ""
+    if not host or parts.scheme not in {"http", "https"}:
+        raise HubUnreachable("HF_ENDPOINT is not a web address. Set it like https://huggingface.co.")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise HubUnreachable(f"{host} is not asked: the token travels over https only. Set HF_ENDPOINT to https://…")
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _refuse_by_status(status: int, host: str) -> None:
+    if status == 401:
+        raise InvalidToken(f"{host} does not know this token: mistyped, expired or revoked. Make a new one there.")
+    if status == 403:
+        raise InvalidToken(f"{host} refuses this token. Look at it in your token settings there.")
+    if status == 429:
+        raise HubUnreachable(f"{host} asks to wait, it got too many requests. Try again in some minutes.")
+    if status >= 500:
+        raise HubUnreachable(f"{host} has a problem of its own (answer {status}). Try again later.")
+    if status != 200:
+        raise HubUnreachable(f"{host} does not answer like a Hub (answer {status}). Check HF_ENDPOINT.")
+
+
+def _read(answer: requests.Response, host: str) -> bytes:
+    deadline = time.monotonic() + 2 * READ_SECONDS
+    body = b""
+    for chunk in answer.iter_content(16_384):
+        body += chunk
+        if len(body) > MOST_BYTES or time.monotonic() > deadline:
+            raise HubUnreachable(f"{host} does not answer like a Hub (no end of it). Check HF_ENDPOINT.")
+    return body
+
+
+def _identity(body: bytes, host: str) -> Identity:
+    try:
+        document = json.loads(body)
+    except ValueError:  # undecodable bytes too
+        document = None
+    name = document.get("name") if isinstance(document, dict) else None
+    if not isinstance(name, str) or not name:
+        raise HubUnreachable(
+            f"{host} answered something that is not from a Hub. Is a login page of the network in between? Check that,"
+            " and HF_ENDPOINT."
+        )
+    access = _dictionary(_dictionary(document.get("auth")).get("accessToken"))
+    role, gated = access.get("role"), _dictionary(access.get("fineGrained")).get("canReadGatedRepos")
+    return Identity(
+        name[:100],
+        role[:40] if isinstance(role, str) else "",
+        gated if isinstance(gated, bool) else None,
+    )
+
+
+def _dictionary(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
