@@ -1,0 +1,48 @@
+"""Work in a thread while the caller's thread keeps ticking."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from downloads.transfer.errors import Stopped
+from downloads.transfer.options import Progress, Tick
+
+Answer = TypeVar("Answer")
+
+
+class Task(Generic[Answer]):
+    """A call in a daemon thread: one that hangs in a name look-up may be left behind without holding anybody up."""
+
+    def __init__(self, work: Callable[[], Answer], name: str) -> None:
+        self._work = work
+        self._answer: list[Answer] = []
+        self._error: BaseException | None = None
+        self.done = threading.Event()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._answer.append(self._work())
+        except BaseException as error:  # carried to the caller's thread, whatever it is
+            self._error = error
+        finally:
+            self.done.set()
+
+    def result(self) -> Answer:
+        """What the call returned or raised; only after `done`."""
+        if self._error is not None:
+            raise self._error
+        return self._answer[0]
+
+
+def watch(
+    work: Callable[[], Answer], tick: Tick, interval: float, progress: Callable[[], Progress], name: str = "transfer"
+) -> Answer:
+    """Run work in a thread, ticking each interval (seconds) until it is done. Raises Stopped by the tick."""
+    task = Task(work, name)
+    while not task.done.wait(interval):
+        if not tick(progress()):
+            raise Stopped
+    return task.result()

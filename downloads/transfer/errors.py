@@ -1,0 +1,42 @@
+"""What can go wrong, in the words of the contract."""
+
+from __future__ import annotations
+
+
+class TransferError(Exception):
+    """A transfer that cannot go on; the message is a sentence with a next step for a person.
+
+    reason is one of the contract's: token_required, token_invalid, token_scope, licence_required, access_pending and
+    disk_full can be put right and park an install; not_found, not_a_model, checksum_mismatch, source_changed,
+    path_conflict, forbidden_path, forbidden_address, not_writable, network and error end it.
+    retry says that the same request may well succeed later. missing_bytes goes with disk_full.
+    """
+
+    def __init__(
+        self, message: str, *, reason: str, retry: bool = False, link: str = "", missing_bytes: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry = retry
+        self.link = link
+        self.missing_bytes = missing_bytes
+
+
+class Stopped(Exception):
+    """The tick said stop. The .part and its state stay, every connection is closed."""
+
+
+class Transient(TransferError):
+    """A failure that a retry may cure. wait is what the host asked for, in seconds; None leaves it to the back-off."""
+
+    def __init__(self, message: str, *, wait: float | None = None) -> None:
+        super().__init__(message, reason="network", retry=True)
+        self.wait = wait
+
+
+class LinkExpired(Exception):
+    """A signed link is over: ask the original address again."""
+
+
+class RangeRefused(Exception):
+    """The server does not continue where it was asked to; only the whole file can be had."""

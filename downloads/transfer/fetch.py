@@ -1,0 +1,274 @@
+"""Bring one file: from a URL to a complete, verified file under its final name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from downloads.transfer.addresses import shown
+from downloads.transfer.background import watch
+from downloads.transfer.beneath import open_beneath, stat_beneath, storage_refusal
+from downloads.transfer.crew import Crew
+from downloads.transfer.disk import disk_space
+from downloads.transfer.errors import RangeRefused, Stopped, TransferError, Transient
+from downloads.transfer.hasher import Hasher
+from downloads.transfer.limit import RateLimit
+from downloads.transfer.meter import RateMeter
+from downloads.transfer.options import Facts, Options, Progress, Published, Tick, Wanted
+from downloads.transfer.partial import Partial, partial_bytes, reserved_bytes
+from downloads.transfer.paths import parse_model_path
+from downloads.transfer.probe import Located, locate
+from downloads.transfer.retry import Patience
+from downloads.transfer.source import Source, SourceChanged
+from downloads.transfer.state import Identity
+from downloads.transfer.structure import check_open
+from downloads.transfer.syncer import Syncer
+from downloads.transfer.tuner import Tuner
+from downloads.transfer.web import Web
+
+SPEED_SECONDS = 5.0
+MAX_CHANGES = 3  # times a file may change under our hands before we give up
+
+Answer = TypeVar("Answer")
+Publish = Callable[[Published], bool]
+
+
+def fetch(
+    wanted: Wanted, options: Options, tick: Tick, facts: Facts | None = None, *, publish: Publish | None = None
+) -> Published:
+    """Bring a file, resuming what is there. Raises TransferError, and Stopped when tick or publish say so.
+
+    tick is called from this thread at least twice a second. publish is asked right before the final rename, with what
+    will stand there. facts are those of an earlier probe: when the host has another file now, a warning says so.
+    """
+    wanted = replace(wanted, path=parse_model_path(wanted.path))
+    place = wanted.root / wanted.path
+    with Web(options) as web:
+        try:
+            return Transfer(web, wanted, options, tick, facts).run(publish)
+        except OSError as error:  # a disk that fails in a way that has no name yet, a folder that vanished
+            sentence = f"{place} could not be written: {error.strerror or error}. Check the volume, then retry."
+            raise storage_refusal(error, place) or TransferError(sentence, reason="not_writable") from error
+
+
+class Transfer:
+    """One call of fetch."""
+
+    def __init__(self, web: Web, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None) -> None:
+        self.web, self.wanted, self.options, self.earlier = web, wanted, options, facts
+        self.warnings: list[str] = []
+        self.fetched = 0  # bytes received by this call
+        self.changes = 0
+        self.patience = Patience(options, tick)
+        self.limit = RateLimit(options.rate_limit)
+        self.tuner = Tuner(options.connections)
+        self._tick = tick
+        self._ticked = 0.0
+        self._speed = RateMeter(SPEED_SECONDS)
+
+    def run(self, publish: Publish | None) -> Published:
+        self.patience.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
+        self.patience.bytes_total = self.earlier.size if self.earlier else None
+        place = self.patience.through(lambda: locate(self.web, self.wanted.url))
+        self._check_expected(place.facts)
+        if place.facts.warning:
+            self.warnings.append(place.facts.warning)
+        if not self.wanted.replace and (there := self._already_there(place.facts)):
+            return there
+        self._check_space(place.facts)
+        with Partial(self.wanted.root, self.wanted.path) as partial:
+            if not partial.adopt(Identity.of(place.facts)):
+                self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
+            self.patience.bytes_done, self.patience.bytes_total = partial.bytes_done, place.facts.size
+            try:
+                return self._bring(partial, Source(self.web, place), publish)
+            except TransferError as refusal:
+                if refusal.reason in {"not_a_model", "checksum_mismatch"}:
+                    partial.discard()  # these bytes are good for nothing
+                raise
+
+    # --- before the first byte -------------------------------------------------------------------------------------
+
+    def _check_expected(self, facts: Facts) -> None:
+        """A pinned file must be the one the host has. A listed one that changed since is only worth a warning."""
+        wanted = self.wanted
+        other_hash = wanted.sha256 and facts.sha256 and wanted.sha256.lower() != facts.sha256
+        other_size = wanted.size is not None and facts.size is not None and wanted.size != facts.size
+        if other_hash or other_size:
+            raise TransferError(
+                f"{shown(wanted.url)} has another file now than the one that is wanted. "
+                "Look for the old one at its source, or renew the lock file.",
+                reason="source_changed",
+            )
+        if self.earlier and not Identity.of(self.earlier).same_bytes(Identity.of(facts)) and self._known(self.earlier):
+            self.warnings.append("The file at its source changed since it was listed; the newer one is fetched.")
+
+    @staticmethod
+    def _known(facts: Facts) -> bool:
+        return bool(facts.sha256 or facts.etag or facts.modified)
+
+    def _already_there(self, facts: Facts) -> Published | None:
+        """The file that stands under the final name when it is the wanted one; it is hashed to be sure."""
+        found = stat_beneath(self.wanted.root, self.wanted.path)
+        if found is None:
+            return None
+        expected = self.wanted.sha256.lower() or facts.sha256
+        if expected and found.st_size == (facts.size if facts.size is not None else found.st_size):
+            digest = self._watch(self._hash_existing, "verifying", found.st_size, found.st_size)
+            if digest == expected:
+                return self._published(found, digest, facts)
+        raise TransferError(
+            f"{self.wanted.path} exists with other content. Move it away, or install again with “replace”.",
+            reason="path_conflict",
+        )
+
+    def _hash_existing(self) -> str:
+        with os.fdopen(open_beneath(self.wanted.root, self.wanted.path, os.O_RDONLY), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _check_space(self, facts: Facts) -> None:
+        self.wanted.root.mkdir(parents=True, exist_ok=True)
+        need = (facts.size or 0) - reserved_bytes(self.wanted.root, self.wanted.path)
+        missing = need + self.options.disk_reserve - disk_space(self.wanted.root).free
+        if need > 0 and missing > 0:
+            raise TransferError(
+                f"The disk is full: {missing / 1e9:.1f} GB more must be free. Delete something on the Storage page; "
+                "it then goes on by itself.",
+                reason="disk_full",
+                missing_bytes=missing,
+            )
+
+    # --- the bytes -------------------------------------------------------------------------------------------------
+
+    def _bring(self, partial: Partial, source: Source, publish: Publish | None) -> Published:
+        for last_chance in (False, True):
+            hasher = Hasher(partial)
+            try:
+                size = self._fill(partial, source, hasher)
+                self._catch_up(partial, hasher, size)
+                digest = hasher.hexdigest()
+            finally:
+                hasher.stop()
+            expected = self.wanted.sha256.lower() or source.facts.sha256
+            if not expected or digest == expected:
+                return self._finish(partial, source.facts, size, digest, publish)
+            if not last_chance:
+                self.warnings.append("The file arrived with a wrong checksum and was fetched once more.")
+                partial.start_over(partial.identity)
+        raise TransferError(
+            f"{self.wanted.path} arrived twice with another SHA-256 than {shown(self.wanted.url)} promises. "
+            "Nothing was installed. Try later or another network; a proxy may change files on the way.",
+            reason="checksum_mismatch",
+        )
+
+    def _fill(self, partial: Partial, source: Source, hasher: Hasher) -> int:
+        """Until every byte is on disk; the size."""
+        whole = not (source.facts.resumable and source.facts.size)
+        syncer = Syncer(partial)
+        try:
+            while True:
+                if whole and partial.bytes_done:
+                    partial.start_over(partial.identity)
+                partial.reserve()
+                crew = Crew(partial, source, hasher, self.options, self.limit, self.tuner, whole=whole)
+                try:
+                    crew.run(lambda crew=crew: self._look(crew, partial, syncer))  # type: ignore[misc]
+                    return crew.ended_at if crew.ended_at is not None else source.facts.size or 0
+                except RangeRefused:
+                    whole = True
+                    if partial.bytes_done:
+                        self.warnings.append(
+                            "The host cannot continue in the middle of this file; it was fetched whole."
+                        )
+                except SourceChanged as changed:
+                    self._change(partial, source, changed.place)
+                    whole = not (source.facts.resumable and source.facts.size)
+                except Transient as failure:
+                    self._pause(crew, partial, failure)
+                finally:
+                    self.fetched += crew.received
+        finally:
+            syncer.stop()
+
+    def _change(self, partial: Partial, source: Source, place: Located) -> None:
+        self.changes += 1
+        self._check_expected(place.facts)
+        if self.changes > MAX_CHANGES:
+            raise TransferError(
+                f"{shown(self.wanted.url)} keeps changing while it is fetched. Try again later.",
+                reason="source_changed",
+            )
+        self.warnings.append("The file at its source changed in the middle; it was fetched anew from the start.")
+        source.place = place
+        partial.start_over(Identity.of(place.facts))
+
+    def _pause(self, crew: Crew, partial: Partial, failure: Transient) -> None:
+        if crew.received:
+            self.patience.progressed()
+        self.patience.bytes_done = partial.bytes_done
+        self.patience.after(failure)
+
+    def _catch_up(self, partial: Partial, hasher: Hasher, size: int) -> None:
+        """What is left to hash once the last byte is there."""
+        while not hasher.wait(size, self.options.tick_interval):
+            self._report("verifying", partial.bytes_done, size)
+
+    # --- the end ---------------------------------------------------------------------------------------------------
+
+    def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish | None) -> Published:
+        with os.fdopen(os.dup(partial.handle), "rb") as file:
+            check_open(file, size, self.wanted.path.rpartition("/")[2])
+        found = self._watch(lambda: partial.finish(size), "verifying", size, size)
+        result = self._published(found, digest, facts)
+        if not self._tick(self._progress("verifying", size, size)) or (publish and not publish(result)):
+            raise Stopped
+        partial.publish(replace=self.wanted.replace)
+        return result
+
+    def _published(self, found: os.stat_result, digest: str, facts: Facts) -> Published:
+        return Published(
+            path=self.wanted.path,
+            size=found.st_size,
+            mtime_ns=found.st_mtime_ns,
+            sha256=digest,
+            etag=facts.etag,
+            commit=facts.commit,
+            url=self.wanted.url,
+            fetched_bytes=self.fetched,
+            attempts=self.patience.total,
+            warnings=tuple(dict.fromkeys(self.warnings)),
+            verified=digest in {self.wanted.sha256.lower(), facts.sha256},
+        )
+
+    # --- telling ---------------------------------------------------------------------------------------------------
+
+    def _look(self, crew: Crew, partial: Partial, syncer: Syncer) -> None:
+        """Called several times a second while bytes arrive; ticks when it is time."""
+        syncer.raise_error()
+        now = time.monotonic()
+        self._speed.add(now, self.fetched + crew.received)
+        if now - self._ticked >= self.options.tick_interval:
+            self._report("downloading", partial.bytes_done, crew.source.facts.size, len(crew.connections))
+
+    def _report(self, status: str, done: int, total: int | None, connections: int = 0) -> None:
+        self._ticked = time.monotonic()
+        if not self._tick(self._progress(status, done, total, connections)):
+            raise Stopped
+
+    def _progress(self, status: str, done: int, total: int | None, connections: int = 0) -> Progress:
+        return Progress(
+            status=status,
+            bytes_done=done,
+            bytes_total=total,
+            speed=self._speed.rate if status == "downloading" else 0.0,
+            connections=connections,
+            attempt=self.patience.attempt,
+            max_attempts=self.options.max_attempts,
+        )
+
+    def _watch(self, work: Callable[[], Answer], status: str, done: int, total: int) -> Answer:
+        return watch(work, self._tick, self.options.tick_interval, lambda: self._progress(status, done, total))

@@ -1,0 +1,335 @@
+"""The .part beside a file: bytes at their places, a journal of what is there, one writer at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from downloads.transfer import state
+from downloads.transfer.beneath import (
+    delete_beneath,
+    folder_beneath,
+    open_beneath,
+    parts_of,
+    stat_beneath,
+    storage_refusal,
+    writing,
+)
+from downloads.transfer.errors import TransferError
+from downloads.transfer.extents import Extents
+from downloads.transfer.state import Identity
+
+PART_SUFFIX = ".part"
+STATE_SUFFIX = ".part.state"
+NEW = ".new"  # a journal that is about to take the old one's place
+NOTE_EVERY = 4 << 20  # bytes written between two lines of the journal: what a kill -9 can cost
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def partial_bytes(root: Path, path: str) -> int:
+    """Bytes of an unfinished file that are really there, whatever size was set aside for it.
+
+    0 where none can be: pages ask this of any place, also of one that a symlink leads out of the root.
+    """
+    try:
+        found = stat_beneath(root, path + PART_SUFFIX)
+        known = _stored_state(root, path)
+    except (TransferError, OSError):
+        return 0
+    return known.extents.within(found.st_size).total if found and known else 0
+
+
+def reserved_bytes(root: Path, path: str) -> int:
+    """Bytes that an unfinished file has taken from the free space already, arrived or not. 0 as for partial_bytes."""
+    try:
+        found = stat_beneath(root, path + PART_SUFFIX)
+    except (TransferError, OSError):
+        return 0
+    return found.st_blocks * 512 if found else 0
+
+
+def discard_partial(root: Path, path: str) -> None:
+    """Delete an unfinished file and its journal. TransferError(error) while a transfer is writing it."""
+    parts_of(path)
+    with suppress(FileNotFoundError):
+        handle = open_beneath(root, path + PART_SUFFIX, os.O_RDWR)
+        try:
+            _lock(handle, path)
+            delete_beneath(root, path + PART_SUFFIX)
+        finally:
+            os.close(handle)
+    _delete_journal(root, path)
+
+
+def _delete_journal(root: Path, path: str) -> None:
+    for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW):
+        delete_beneath(root, path + suffix)
+
+
+def _stored_state(root: Path, path: str) -> state.State | None:
+    try:
+        handle = open_beneath(root, path + STATE_SUFFIX, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(handle, "rb") as journal:
+        return state.read_state(journal.read(2 * state.LARGEST))
+
+
+class Partial:
+    """An open .part. Threads write at offsets; whoever waits for the front is told when it moves.
+
+    `generation` counts how often it was started over: bytes of an older generation are refused.
+    """
+
+    def __init__(self, root: Path, path: str) -> None:
+        self.root, self.path = root, path
+        self.part = path + PART_SUFFIX
+        self.place = root / path
+        self.generation = 0
+        self.size: int | None = None
+        self.advanced = threading.Condition()
+        self.extents = Extents()
+        self._synced = Extents()
+        self.identity = Identity()
+        self.at_front: Callable[[int, Sequence[bytes], int], None] | None = None
+        self._writers = 0
+        self._unnoted = 0
+        self._unsynced = 0
+        self._journaled = 0
+        self._closed = False
+        with writing(self.place):
+            self.handle = self._open()
+            try:
+                self.journal = open_beneath(root, path + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            except (TransferError, OSError):
+                os.close(self.handle)  # and with it the lock
+                raise
+        known = _stored_state(root, path)
+        if known:
+            self.identity = known.identity
+            size = os.fstat(self.handle).st_size
+            self.extents, self._synced = known.extents.within(size), known.synced.within(size)
+
+    def _open(self) -> int:
+        """The locked .part, made when there is none. The lock must be on the file that the name still leads to."""
+        while True:
+            handle = open_beneath(self.root, self.part, os.O_RDWR | os.O_CREAT, create_folders=True)
+            try:
+                _lock(handle, self.path)
+                found = stat_beneath(self.root, self.part)
+                mine = os.fstat(handle)
+                if found and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino):
+                    return handle
+            except TransferError:
+                os.close(handle)
+                raise
+            os.close(handle)
+
+    # --- whose bytes ---------------------------------------------------------------------------------------------
+
+    def adopt(self, identity: Identity) -> bool:
+        """Continue with what is there when it is the same file, else start over; False when bytes were given up."""
+        had = self.extents.total
+        if had and self.identity.same_bytes(identity):
+            self.identity, self.size = identity, identity.size
+            self._write_journal_anew()
+            return True
+        self.start_over(identity)
+        return not had
+
+    def start_over(self, identity: Identity) -> None:
+        with self.advanced:
+            self.generation += 1
+            self.advanced.wait_for(lambda: self._writers == 0)
+            self.extents, self._synced = Extents(), Extents()
+            self.identity, self.size = identity, identity.size
+            self._unnoted = 0
+            with writing(self.place):
+                os.ftruncate(self.handle, 0)
+            self._write_journal_anew()
+            self.advanced.notify_all()
+
+    def reserve(self) -> None:
+        """Set the whole size aside, so that a full disk is known now. Cheap, or a sparse file where it would not be."""
+        if not self.size:
+            return
+        with writing(self.place):
+            # Not posix_fallocate: glibc writes every block where the file system has no such feature.
+            if hasattr(_libc, "fallocate"):
+                length = ctypes.c_int64(self.size)
+                if _libc.fallocate(self.handle, 0, ctypes.c_int64(0), length) == 0:
+                    os.ftruncate(self.handle, self.size)
+                    return
+                code = ctypes.get_errno()
+                if code in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                    os.ftruncate(self.handle, max((end for _, end in self.extents), default=0))
+                    raise OSError(code, os.strerror(code))
+            os.ftruncate(self.handle, self.size)
+
+    # --- bytes ---------------------------------------------------------------------------------------------------
+
+    def write(self, generation: int, offset: int, buffers: Sequence[bytes], length: int) -> bool:
+        """Put buffers of `length` bytes in all at offset; False when the file was closed or started over meanwhile."""
+        with self.advanced:
+            if self._closed or generation != self.generation:
+                return False
+            self._writers += 1
+        written = 0
+        try:
+            with writing(self.place):
+                written = self._put(offset, buffers, length)
+        finally:
+            with self.advanced:
+                self._writers -= 1
+                front = self.extents.front
+                self.extents.add(offset, offset + written)
+                self._unnoted += written
+                self._unsynced += written
+                if self.at_front and offset == front and written == length:
+                    self.at_front(offset, buffers, length)
+                if self.extents.front != front or self._writers == 0:
+                    self.advanced.notify_all()  # before the note: that may fail, and somebody waits for the last writer
+                if self._unnoted >= NOTE_EVERY:
+                    self._note()
+        return True
+
+    def _put(self, offset: int, buffers: Sequence[bytes], length: int) -> int:
+        done = os.pwritev(self.handle, buffers, offset)
+        if done < length:  # a signal, or a disk that has just become full: the rest says which
+            rest = memoryview(b"".join(buffers))
+            while done < length:
+                done += os.pwrite(self.handle, rest[done:], offset + done)
+        return done
+
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        return os.preadv(self.handle, [buffer], offset)
+
+    @property
+    def front(self) -> int:
+        return self.extents.front
+
+    @property
+    def bytes_done(self) -> int:
+        with self.advanced:
+            return self.extents.total
+
+    # --- the journal ---------------------------------------------------------------------------------------------
+
+    def note(self) -> None:
+        """Say in the journal what is written."""
+        with self.advanced:
+            if self._unnoted and not self._closed:
+                self._note()
+
+    def _note(self) -> None:
+        self._unnoted = 0
+        self._append(state.written_line(self.extents))
+
+    def sync(self) -> None:
+        """Bring what is written to the platter, then say so."""
+        with self.advanced:
+            there, generation = Extents(self.extents), self.generation
+            self._unsynced = 0
+        if there == self._synced:
+            return
+        with writing(self.place):
+            flush_data(self.handle)
+            with self.advanced:
+                if generation == self.generation and not self._closed:
+                    self._synced = there
+                    self._append(state.synced_line(there))
+
+    def wait_unsynced(self, count: int, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Wait until `count` bytes were written since the last sync, at most `seconds`, or until stopped."""
+        with self.advanced:
+            self.advanced.wait_for(lambda: self._unsynced >= count or stopped(), seconds)
+
+    def _append(self, line: bytes) -> None:
+        with writing(self.place):
+            if self._journaled > state.LARGEST:
+                self._write_journal_anew()
+            os.write(self.journal, line)
+        self._journaled += len(line)
+
+    def _write_journal_anew(self) -> None:
+        """Replace the journal by its shortest form, durable before it takes the old one's place."""
+        lines = state.identity_line(self.identity) + state.synced_line(self._synced) + state.written_line(self.extents)
+        fresh = self.path + STATE_SUFFIX + NEW
+        with writing(self.place):
+            delete_beneath(self.root, fresh)
+            handle = open_beneath(self.root, fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+            os.write(handle, lines)
+            flush_data(handle)
+            with folder_beneath(self.root, fresh) as (folder, name):
+                os.rename(name, name.removesuffix(NEW), src_dir_fd=folder, dst_dir_fd=folder)
+        os.close(self.journal)
+        self.journal, self._journaled = handle, len(lines)
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def finish(self, size: int) -> os.stat_result:
+        """Cut to size, flush everything; what the file is now."""
+        with writing(self.place):
+            os.ftruncate(self.handle, size)
+            os.fsync(self.handle)
+        return os.fstat(self.handle)
+
+    def publish(self, *, replace: bool) -> None:
+        """Give the file its final name. TransferError(path_conflict) when another one took it meanwhile."""
+        with folder_beneath(self.root, self.path) as (folder, name), writing(self.place):
+            if not replace and stat_beneath(self.root, self.path):
+                raise TransferError(
+                    f"{self.path} appeared while it was fetched. Move it away, then retry.", reason="path_conflict"
+                )
+            os.rename(name + PART_SUFFIX, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+        _delete_journal(self.root, self.path)
+
+    def discard(self) -> None:
+        delete_beneath(self.root, self.part)
+        _delete_journal(self.root, self.path)
+
+    def close(self) -> None:
+        """Note what is there and let go. Threads that come late find it closed."""
+        with self.advanced:
+            if self._unnoted:
+                with suppress(TransferError):  # the disk is full or gone: the journal says a little less
+                    self._note()
+            self._closed = True
+            self.advanced.wait_for(lambda: self._writers == 0)
+            self.advanced.notify_all()
+            os.close(self.journal)
+            os.close(self.handle)
+
+    def __enter__(self) -> Partial:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def flush_data(handle: int) -> None:
+    """fdatasync, or what the system has instead."""
+    getattr(os, "fdatasync", os.fsync)(handle)
+
+
+def _lock(handle: int, path: str) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TransferError(
+            f"Another transfer is writing {path}. Wait for it, or stop it first.", reason="error", retry=True
+        ) from None
+    except OSError as error:
+        # Some network file systems know no locks; the claim on the queue's row must do there.
+        if storage_refusal(error, Path(path)):
+            raise

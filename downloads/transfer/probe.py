@@ -1,0 +1,238 @@
+"""Where a file really is and what its host says of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+from downloads.transfer.addresses import Hub, check_address, next_hop, shown
+from downloads.transfer.background import Task
+from downloads.transfer.errors import Stopped, TransferError, Transient
+from downloads.transfer.options import Facts, Options, Progress, Tick, keep_going
+from downloads.transfer.refusals import host_refusal, hub_refusal, is_bad_token, message_of
+from downloads.transfer.retry import Patience
+from downloads.transfer.structure import sniff
+from downloads.transfer.web import NETWORK_ERRORS, Web, explain
+
+MAX_HOPS = 10
+AT_ONCE = 6  # probes in parallel
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+SHA256 = re.compile(r"[0-9a-f]{64}")
+LEFT_OUT = "The saved Hugging Face token is not valid; this file needs none and was fetched without it."
+
+
+@dataclass(frozen=True)
+class Located:
+    """Facts, and the address that sends the bytes. link is never stored: it may be signed and expires."""
+
+    facts: Facts
+    link: str
+    expires: float | None  # seconds since the epoch
+    carries_token: bool = False
+
+
+def probe(url: str, options: Options, tick: Tick = keep_going) -> Facts:
+    """What the host says of a URL, no byte of the file fetched. Raises TransferError, and Stopped by the tick."""
+    with Web(options) as web:
+        return Patience(options, tick).through(lambda: locate(web, url)).facts
+
+
+def peek(url: str, options: Options, name: str) -> None:
+    """Read the first bytes only: TransferError(not_a_model) when they cannot be what `name` says."""
+    with Web(options) as web:
+        place = locate(web, url)
+        headers = {"Range": "bytes=0-511"}
+        with web.get(place.link, headers, token=options.token if place.carries_token else "") as response:
+            try:
+                head = response.raw.read(512, decode_content=False)
+            except NETWORK_ERRORS as error:
+                raise explain(error, url) from error
+            if response.status_code not in {200, 206}:
+                raise host_refusal(place.link, response)
+    sniff(head, name)
+
+
+def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) -> dict[str, Facts | TransferError]:
+    """Probe several URLs, a few at a time; each gets its facts or its refusal. Raises Stopped by the tick."""
+    answers: dict[str, Facts | TransferError] = dict.fromkeys(urls, TransferError("Not asked.", reason="error"))
+    pending: SimpleQueue[str] = SimpleQueue()
+    for url in answers:
+        pending.put(url)
+    said: list[Progress] = []  # what one of them waits for, told by the calling thread
+
+    def note(progress: Progress) -> bool:
+        if progress.status == "retrying":
+            said[:] = [progress]
+        return not web.sockets.closed
+
+    def ask_some() -> None:
+        with suppress(Empty, Stopped):
+            while True:
+                url = pending.get_nowait()
+                try:
+                    answers[url] = Patience(options, note).through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
+                except TransferError as refusal:
+                    answers[url] = refusal
+
+    with Web(options) as web:
+        tasks = [Task(ask_some, "probe") for _ in range(min(AT_ONCE, len(answers)))]
+        for task in tasks:
+            while not task.done.wait(options.tick_interval):
+                if not tick(said[-1] if said else Progress("downloading")):
+                    raise Stopped
+            task.result()
+    return answers
+
+
+def locate(web: Web, url: str, hops: int = 0) -> Located:
+    """Walk from a catalogue's URL to the bytes. Raises TransferError; Transient when a retry may help."""
+    if hops > MAX_HOPS:
+        raise _circle(url)
+    options = web.options
+    hub = Hub(options.hub_endpoint)
+    url = hub.canonical(check_address(url, options.allow_private_hosts))
+    check_address(url, options.allow_private_hosts)
+    token = options.token if hub.may_see_token(url) else ""
+    if not hub.owns(url):
+        return _walk(web, url, Facts(url))
+    with web.get(url, token=token) as response:
+        warning = ""
+        if response.status_code not in REDIRECTS | {200}:
+            message = message_of(response)
+            if not (token and is_bad_token(response, message)):
+                raise hub_refusal(hub, web, url, response, message, token)
+        else:
+            return _from_hub(web, hub, url, response, token, warning, hops)
+    with web.get(url) as response:  # the token is bad: the file itself may need none
+        if response.status_code not in REDIRECTS | {200}:
+            refusal = hub_refusal(hub, web, url, response, message_of(response), "")
+            if refusal.reason == "token_required":
+                raise hub_refusal(hub, web, url, response, "", token)
+            raise refusal
+        return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
+
+
+def _from_hub(
+    web: Web, hub: Hub, url: str, response: requests.Response, token: str, warning: str, hops: int
+) -> Located:
+    """Facts stand only on the Hub's own first answer; the CDN's ETag is another hash."""
+    headers = response.headers
+    size = headers.get("X-Linked-Size", "")
+    linked = _unquoted(headers.get("X-Linked-ETag", ""))
+    facts = Facts(
+        url=url,
+        size=int(size) if size.isdigit() else None,
+        sha256=linked if SHA256.fullmatch(linked) else "",
+        etag=linked,
+        commit=headers.get("X-Repo-Commit", ""),
+        resumable=headers.get("Accept-Ranges", "").lower() == "bytes",
+        warning=warning,
+    )
+    if response.status_code == 200:
+        return _arrived(url, response, facts, carries_token=bool(token))
+    response.close()
+    target = next_hop(url, _location(url, response), web.options.allow_private_hosts)
+    if facts.size is not None:
+        return Located(facts, target, expiry(target), bool(token) and hub.may_see_token(target))
+    if hub.owns(target) and "/resolve/" in urlsplit(target).path:  # a renamed repository
+        moved = locate(web, target, hops + 1)
+        return Located(_with_url(moved.facts, url, warning), moved.link, moved.expires, moved.carries_token)
+    return _walk(web, target, facts, token)
+
+
+def _walk(web: Web, url: str, facts: Facts, token: str = "") -> Located:
+    """Follow redirects hop by hop to the answer that carries the file."""
+    hub = Hub(web.options.hub_endpoint)
+    for _ in range(MAX_HOPS):
+        may = token if hub.may_see_token(url) else ""
+        # One byte is asked for: the answer shows the size and whether Range works, and nothing has to be thrown away.
+        with web.get(url, {"Range": "bytes=0-0"}, token=may) as response:
+            if response.status_code in REDIRECTS:
+                url = next_hop(url, _location(url, response), web.options.allow_private_hosts)
+            else:
+                return _arrived(url, response, facts, carries_token=bool(may))
+    raise _circle(url)
+
+
+def _arrived(url: str, response: requests.Response, facts: Facts, carries_token: bool) -> Located:
+    headers, status = response.headers, response.status_code
+    if status not in {200, 206, 416}:
+        raise host_refusal(url, response)
+    if _is_page(headers.get("Content-Type", "")):
+        raise TransferError(
+            f"{shown(facts.url)} answers with a web page instead of a file. Open it in a browser: it may ask for a "
+            "login, or the address is wrong.",
+            reason="not_a_model",
+        )
+    etag = headers.get("ETag", "")
+    size = facts.size if facts.size is not None else _size(status, headers)
+    known = Facts(
+        url=facts.url,
+        size=size,
+        sha256=facts.sha256,
+        etag=facts.etag or ("" if etag.startswith("W/") else _unquoted(etag)),
+        commit=facts.commit or headers.get("X-Repo-Commit", ""),
+        modified=headers.get("Last-Modified", ""),
+        resumable=status == 206 or facts.resumable,
+        warning=facts.warning,
+    )
+    return Located(known, url, expiry(url), carries_token)
+
+
+def _circle(url: str) -> TransferError:
+    return TransferError(f"{shown(url)} redirects in a circle. Check the address in the catalogue.", reason="not_found")
+
+
+def _size(status: int, headers: requests.structures.CaseInsensitiveDict[str]) -> int | None:
+    if status in {206, 416}:
+        total = headers.get("Content-Range", "").rpartition("/")[2]
+        return int(total) if total.isdigit() else None
+    length = headers.get("Content-Length", "")
+    return int(length) if length.isdigit() and not headers.get("Content-Encoding") else None
+
+
+def _is_page(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in {"text/html", "application/xhtml+xml"}
+
+
+def _location(url: str, response: requests.Response) -> str:
+    location = response.headers.get("Location", "")
+    if not location:
+        raise Transient(f"{shown(url)} redirects to nowhere. It is tried again.")
+    return location
+
+
+def expiry(link: str) -> float | None:
+    """When a signed link ends, in seconds since the epoch: CloudFront's and Azure's spellings, and S3's."""
+    query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    if query.get("expires", "").isdigit():
+        return float(query["expires"])
+    lasts, signed = query.get("x-amz-expires", ""), query.get("x-amz-date", "")
+    if lasts.isdigit() and signed:
+        try:
+            start = datetime.strptime(signed, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        return start.timestamp() + int(lasts)
+    return None
+
+
+def is_over(expires: float | None, ahead: float = 60.0) -> bool:
+    """Whether a link ends within `ahead` seconds: a request must not start on its last breath."""
+    return expires is not None and time.time() > expires - ahead
+
+
+def _unquoted(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')
+
+
+def _with_url(facts: Facts, url: str, warning: str) -> Facts:
+    return Facts(**{**facts.__dict__, "url": url, "warning": warning or facts.warning})

@@ -1,0 +1,213 @@
+"""One hop of HTTP at a time: no redirects followed, no credentials added, every socket known and closable."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import SSLError as Urllib3SSLError
+
+from downloads.transfer.addresses import check_address, check_peer, shown
+from downloads.transfer.errors import Stopped, TransferError, Transient
+from downloads.transfer.options import Options
+
+USER_AGENT = "ComfyDash/0.1 (model installer)"
+RECEIVE_BUFFER = 4 << 20  # bytes the kernel may hold for us; what arrives while we write
+
+NETWORK_ERRORS = (requests.RequestException, HTTPError, OSError)
+
+
+class Sockets:
+    """Every open socket of a transfer: judged when connected, shut down together when the transfer ends."""
+
+    def __init__(self, allow_private_hosts: bool) -> None:
+        self.allow_private_hosts = allow_private_hosts
+        self.closed = False
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+
+    def admit(self, sock: socket.socket) -> None:
+        """Judge the address a socket really reached: a name may resolve to something else than a moment ago."""
+        if not self.allow_private_hosts:
+            try:
+                check_peer(sock.getpeername()[0])
+            except TransferError:
+                sock.close()
+                raise
+
+    def add(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._open = {known for known in self._open if known.fileno() >= 0}
+            self._open.add(sock)
+            closed = self.closed
+        if closed:
+            shut(sock)
+
+    def shut(self) -> None:
+        with self._lock:
+            self.closed = True
+            sockets, self._open = self._open, set()
+        for sock in sockets:
+            shut(sock)
+
+
+def shut(sock: socket.socket) -> None:
+    """Wake whoever reads. Not SSLSocket.shutdown: that drops the TLS layer, and a reader would get ciphertext."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _pool_classes(sockets: Sockets, judged: bool) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3's pools, with connections that pass their sockets by `sockets`. Behind a proxy the peer is the proxy."""
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            sock = super()._new_conn()
+            if judged:
+                sockets.admit(sock)
+            return sock
+
+        def connect(self) -> None:
+            super().connect()
+            self.opened = self.sock  # http.client forgets its socket when the answer says Connection: close
+            sockets.add(self.sock)
+
+    class Encrypted(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            sock = super()._new_conn()
+            if judged:
+                sockets.admit(sock)
+            return sock
+
+        def connect(self) -> None:
+            super().connect()
+            self.opened = self.sock  # http.client forgets its socket when the answer says Connection: close
+            sockets.add(self.sock)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, sockets: Sockets) -> None:
+        self.sockets = sockets
+        super().__init__(pool_connections=8, pool_maxsize=32, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _pool_classes(self.sockets, judged=True)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _pool_classes(self.sockets, judged=False)
+        return manager
+
+
+class _NoCredentials(requests.auth.AuthBase):
+    """Set as the session's auth so that requests looks into no .netrc, while proxies of the environment stay."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+class Web:
+    """The HTTP of one transfer, shared by its threads. `close` ends every request at once."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.sockets = Sockets(options.allow_private_hosts)
+        self.session = requests.Session()
+        self.session.auth = _NoCredentials()
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.session.headers.clear()
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, _Adapter(self.sockets))
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, token: str = "") -> requests.Response:
+        """One GET, the body not read yet. Raises TransferError (forbidden_address), Transient, Stopped."""
+        check_address(url, self.options.allow_private_hosts)
+        # Accept-Encoding: what arrives must be the file's own bytes, or offsets mean nothing.
+        sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
+        if token:
+            sent["Authorization"] = f"Bearer {token}"
+        try:
+            return self.session.get(
+                url,
+                headers=sent,
+                stream=True,
+                allow_redirects=False,
+                timeout=(self.options.connect_timeout, self.options.read_timeout),
+                verify=self.options.ca_bundle or True,
+            )
+        except (*NETWORK_ERRORS, LocationParseError) as error:
+            if self.sockets.closed:
+                raise Stopped from None
+            raise explain(error, url) from error
+
+    def close(self) -> None:
+        self.sockets.shut()
+        self.session.close()
+
+    def __enter__(self) -> Web:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def explain(error: Exception, url: str) -> TransferError:
+    """A network failure as a sentence. Names the host, never the query of the URL."""
+    host = shown(url).split("/")[2]
+    causes = _causes(error)
+    if any(isinstance(cause, ssl.SSLError | Urllib3SSLError | requests.exceptions.SSLError) for cause in causes):
+        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+            return TransferError(
+                f"The certificate of {host} is not trusted. For a private authority, set REQUESTS_CA_BUNDLE.",
+                reason="network",
+            )
+        return Transient(f"The encrypted connection to {host} broke. It is tried again.")
+    if any(isinstance(cause, requests.exceptions.InvalidURL | LocationParseError | UnicodeError) for cause in causes):
+        return TransferError(f"The address at {host} is not valid. Correct it in the catalogue.", reason="not_found")
+    if any(isinstance(cause, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for cause in causes):
+        return Transient(f"The proxy on the way to {host} refused. Check HTTP_PROXY and HTTPS_PROXY.")
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return Transient(f"The name {host} cannot be resolved. Check the network or the DNS of this machine.")
+    # Before the time-outs: urllib3 calls every failed connect one of those too.
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return Transient(f"{host} refused the connection. It may be down; it is tried again.")
+    if any(isinstance(cause, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError) for cause in causes):
+        return Transient(f"{host} did not answer in time. Check the network; it is tried again.")
+    return Transient(f"The connection to {host} broke. It is tried again and continues where it stopped.")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """An exception with everything it was raised from or wraps; requests and urllib3 nest four deep."""
+    found: list[BaseException] = []
+    pending: list[object] = [error]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, BaseException) and item not in found:
+            found.append(item)
+            pending += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+    return found
