@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from downloads.models import DownloadFile, DownloadHistory, ModelFile, WrongState
+
+
+class MachineRecord(admin.ModelAdmin):
+    """Nobody edits, adds or deletes what the machine wrote down."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DownloadFileInline(admin.TabularInline):
+    model = DownloadFile
+    fields = ("path", "status", "bytes_done", "bytes_total", "sha256", "url", "error")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(DownloadHistory)
+class DownloadHistoryAdmin(MachineRecord):
+    list_display = (
+        "id",
+        "title",
+        "preset_id",
+        "status",
+        "reason",
+        "files",
+        "progress",
+        "attempts",
+        "queued_at",
+        "completed_at",
+    )
+    list_display_links = ("id", "title")
+    list_filter = ("status", "reason", "queued_at")
+    search_fields = ("preset_id", "title", "error_message", "files__path")
+    date_hierarchy = "queued_at"
+    show_full_result_count = False
+    inlines = (DownloadFileInline,)
+    actions = ("retry", "cancel")
+
+    @admin.display(description="files")
+    def files(self, row: DownloadHistory) -> str:
+        return f"{row.files_completed} of {row.files_total}"
+
+    @admin.display(description="progress")
+    def progress(self, row: DownloadHistory) -> str:
+        return f"{row.progress:.0f} %"
+
+    @admin.action(description="Retry the selected downloads")
+    def retry(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
+        self._each(request, rows, "retry", "queued again")
+
+    @admin.action(description="Cancel the selected downloads")
+    def cancel(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
+        self._each(request, rows, "cancel", "cancelled")
+
+    def _each(self, request: HttpRequest, rows: QuerySet[DownloadHistory], verb: str, done: str) -> None:
+        count = 0
+        for row in rows.order_by("id"):
+            try:
+                getattr(row, verb)()
+                count += 1
+            except WrongState as refusal:
+                self.message_user(request, str(refusal), messages.WARNING)
+        if count:
+            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+
+
+@admin.register(ModelFile)
+class ModelFileAdmin(MachineRecord):
+    list_display = ("path", "size", "sha256", "commit", "installed_at")
+    search_fields = ("path", "sha256", "url")
+    date_hierarchy = "installed_at"
+    show_full_result_count = False

@@ -1,0 +1,131 @@
+"""/api/downloads: history, one install, and the verbs by row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from ninja.errors import HttpError
+from pydantic import Field
+
+from activity.schemas import Problem
+from downloads.models import DownloadHistory, Status, WrongState
+from downloads.queue import describe, retry_failed
+
+router = Router(tags=["downloads"])
+
+Verb = Literal["pause", "resume", "cancel", "retry", "skip", "move"]
+Place = Literal["top", "up", "down", "bottom"]
+Limit = Annotated[int, Field(ge=1, le=500)]
+Offset = Annotated[int, Field(ge=0, le=2**31)]
+
+
+class FileOut(Schema):
+    path: str
+    url: str
+    optional: bool
+    status: str
+    bytes_done: int
+    bytes_total: int
+    sha256: str
+    speed: float
+    error: str
+
+
+class DownloadOut(Schema):
+    id: int
+    preset_id: str
+    title: str
+    status: str
+    reason: str
+    error_message: str
+    files_completed: int
+    files_total: int
+    bytes_done: int
+    bytes_total: int
+    attempts: int
+    position: int
+    progress: float
+    queued_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class DownloadWithFiles(DownloadOut):
+    files: list[FileOut]
+
+
+class HistoryOut(Schema):
+    total: int
+    downloads: list[DownloadOut]
+
+
+class VerbOut(Schema):
+    preset_id: str
+    download_id: int
+    status: str
+
+
+class RetriedOut(Schema):
+    queued: int
+
+
+@router.get("/history", response={200: HistoryOut, 400: Problem})
+def history(
+    request: HttpRequest,
+    preset_id: str = "",
+    status: Status | None = None,
+    limit: Limit = 50,
+    offset: Offset = 0,
+) -> dict[str, Any]:
+    """Installs, newest first. ``total`` counts all that match, not the page."""
+    rows = DownloadHistory.objects.order_by("-id")
+    if preset_id:
+        rows = rows.filter(preset_id=preset_id)
+    if status:
+        rows = rows.filter(status=status)
+    return {"total": rows.count(), "downloads": [describe(row) for row in rows[offset : offset + limit]]}
+
+
+@router.post("/retry-failed", response={200: RetriedOut})
+def retry_all(request: HttpRequest) -> dict[str, int]:
+    """Queue again whatever failed and was neither installed nor queued since."""
+    return {"queued": retry_failed()}
+
+
+@router.get("/{int:download_id}", response={200: DownloadWithFiles, 404: Problem})
+def one(request: HttpRequest, download_id: int) -> dict[str, Any]:
+    return describe(row_or_404(download_id), files=True)
+
+
+@router.post("/{int:download_id}/{verb}", response={200: VerbOut, 400: Problem, 404: Problem, 409: Problem})
+def act(
+    request: HttpRequest, download_id: int, verb: Verb, keep_partial: bool = True, to: Place = "top"
+) -> dict[str, Any]:
+    """pause, resume, cancel, retry, skip or move; the answer has the status afterwards, retry that of the new row."""
+    return perform(row_or_404(download_id), verb, keep_partial=keep_partial, to=to)
+
+
+def row_or_404(download_id: int) -> DownloadHistory:
+    row = DownloadHistory.objects.filter(pk=download_id).first() if download_id < 2**63 else None
+    if row is None:
+        raise HttpError(404, f"There is no download {download_id}.")
+    return row
+
+
+def perform(row: DownloadHistory, verb: Verb, *, keep_partial: bool = True, to: Place = "top") -> dict[str, Any]:
+    """Carry a verb out on a row; the state that does not allow it is a 409. Shared with /api/presets."""
+    try:
+        if verb == "cancel":
+            row.cancel(keep_partial=keep_partial)
+        elif verb == "move":
+            row.move(to)
+        elif verb == "retry":
+            row = row.retry()
+        else:
+            getattr(row, verb)()
+    except WrongState as refusal:
+        raise HttpError(409, str(refusal)) from refusal
+    return {"preset_id": row.preset_id, "download_id": row.pk, "status": row.status}

@@ -1,0 +1,18 @@
+from django.apps import AppConfig
+
+
+class DownloadsConfig(AppConfig):
+    name = "downloads"
+
+    def ready(self) -> None:
+        from settings_app import hub_token
+
+        hub_token.on_saved.append(_token_saved)
+
+
+def _token_saved() -> None:
+    from django.db import transaction
+
+    from downloads.tasks import look_again_now
+
+    transaction.on_commit(lambda: look_again_now(), robust=True)

@@ -1,0 +1,272 @@
+"""What lies in the models folders: one cached scan that everybody asks, never a stat per file and request."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+# ComfyUI reads both folders of a group for the same kind of model. Source: folder_paths.py of ComfyUI.
+ALIASES = {"unet": "diffusion_models", "clip": "text_encoders", "t2i_adapter": "controlnet"}
+PART_SUFFIX = ".part"
+STATE_SUFFIXES = (".part.state", ".part.state.new")  # the journal beside a .part
+CHANGED = "models.changed"  # a file in the data directory whose time says when the models folders changed
+MAX_AGE = 2.0  # seconds that a scan is believed
+MAX_FOLDER_AGE = 30.0  # seconds that the list of one unchanged folder is believed: files may grow in place
+
+# Folders that others report for a kind; ComfyUI's own answer is appended by the comfyui app.
+more_roots: list[Callable[[], dict[str, list[Path]]]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file below a models folder; ``path`` is ``kind/sub/name``, ``size`` in bytes, ``blocks`` of 512 bytes.
+
+    Hard and symbolic links to one file share its ``identity``, so that its bytes are counted once.
+    """
+
+    path: str
+    file: Path
+    size: int
+    mtime_ns: int
+    blocks: int
+    root: Path
+    identity: tuple[int, int]
+    is_link: bool
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def kind(self) -> str:
+        return self.path.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class ModelsIndex:
+    """All files of all models folders, by canonical path (aliases resolved), by name, and what is only begun."""
+
+    files: dict[str, FoundFile]
+    partials: dict[str, FoundFile]  # by the canonical path of the file they will be
+    by_basename: dict[str, list[FoundFile]] = field(repr=False)
+    kinds: dict[str, list[Path]] = field(repr=False)
+
+    def find(self, path: str) -> FoundFile | None:
+        return self.files.get(canonical(path))
+
+    def roots(self, kind: str) -> list[Path]:
+        """Folders that hold this kind, the one for new files first."""
+        return self.kinds.get(ALIASES.get(kind, kind), [])
+
+
+def canonical(path: str) -> str:
+    """``unet/a.safetensors`` and ``diffusion_models/a.safetensors`` are the same place to ComfyUI."""
+    kind, slash, rest = path.partition("/")
+    return ALIASES.get(kind, kind) + slash + rest
+
+
+_lock = threading.Lock()
+_folders: dict[tuple[Path, str, Path], _Listing] = {}
+_index: tuple[float, tuple[Any, ...], list[list[FoundFile]], ModelsIndex] | None = None
+
+
+def models_index() -> ModelsIndex:
+    """The index, at most MAX_AGE old. Cheap to call; safe from several threads.
+
+    While nothing changes on the disk it is the same object, so that what is derived from it can be kept with it.
+    """
+    global _index
+    roots = _all_roots()
+    key = (_last_change(), *((kind, *map(str, folders)) for kind, folders in roots.items()))
+    with _lock:
+        if _index and time.monotonic() - _index[0] < MAX_AGE and _index[1] == key:
+            return _index[3]
+        contents = [
+            files
+            for kind, folders in roots.items()
+            for folder in folders
+            for files in _walk(folder, f"{kind}/" if kind else "", folder, set())
+        ]
+        same = _index is not None and _index[1] == key and _index[2] == contents
+        index = _index[3] if _index and same else _build(roots, contents)
+        _index = (time.monotonic(), key, contents, index)
+        return index
+
+
+def changed() -> None:
+    """This process put a file there or took one away: every process is to look again, at once."""
+    forget()
+    try:
+        (settings.DATA_DIR / CHANGED).touch()
+    except OSError as error:
+        log.debug("Others see the change a little later: %s", error)
+
+
+def _last_change() -> int:
+    """When some process last said `changed`; a page that is told of an end must not show the disk as it was before."""
+    try:
+        return (settings.DATA_DIR / CHANGED).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def forget() -> None:
+    """Something was published, moved or deleted by this process: look again at the next question."""
+    global _index
+    with _lock:
+        _index = None
+        _folders.clear()
+
+
+def _all_roots() -> dict[str, list[Path]]:
+    """Folders by kind beyond the models folder itself, which stands under the empty kind."""
+    roots: dict[str, list[Path]] = defaultdict(list)
+    roots[""].append(settings.MODELS_DIR)
+    sources = [extra_model_paths(settings.EXTRA_MODEL_PATHS), *(source() for source in more_roots)]
+    for kinds in sources:
+        for kind, folders in kinds.items():
+            name = ALIASES.get(kind, kind)
+            own = settings.MODELS_DIR / kind
+            roots[name].extend(folder for folder in folders if folder != own and folder not in roots[name])
+    return dict(roots)
+
+
+def _build(roots: dict[str, list[Path]], contents: list[list[FoundFile]]) -> ModelsIndex:
+    files: dict[str, FoundFile] = {}
+    partials: dict[str, FoundFile] = {}
+    names: dict[str, list[FoundFile]] = defaultdict(list)
+    kinds: dict[str, list[Path]] = defaultdict(list)
+    for found in chain.from_iterable(contents):
+        if found.path.endswith(PART_SUFFIX):
+            partials.setdefault(canonical(found.path.removesuffix(PART_SUFFIX)), found)
+        elif not found.path.endswith(STATE_SUFFIXES):
+            files.setdefault(canonical(found.path), found)
+            names[found.name].append(found)
+    for kind, folders in roots.items():
+        if kind:
+            kinds[kind].extend(folders)
+    for name in {*ALIASES.values(), *(path.partition("/")[0] for path in files)}:
+        kinds[name].insert(0, settings.MODELS_DIR / name)
+    return ModelsIndex(files, partials, dict(names), dict(kinds))
+
+
+def _walk(folder: Path, prefix: str, root: Path, seen: set[tuple[int, int]]) -> Iterator[list[FoundFile]]:
+    """The files of the folder and of each folder below it."""
+    listing = _listing(folder, prefix, root)
+    yield listing.files
+    for name, identity in listing.folders:
+        if identity not in seen:  # links may form a ring
+            seen.add(identity)
+            yield from _walk(folder / name, f"{prefix}{name}/", root, seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What one folder holds: files, and names and identities of the folders in it."""
+
+    changed: int  # mtime of the folder in ns
+    read_at: float
+    files: list[FoundFile]
+    folders: list[tuple[str, tuple[int, int]]]
+
+
+def _listing(folder: Path, prefix: str, root: Path) -> _Listing:
+    """A folder that did not change is not read again; one that is gone or not ours to read holds nothing."""
+    key, now = (folder, prefix, root), time.time()
+    try:
+        changed = folder.stat().st_mtime_ns
+        known = _folders.get(key)
+        # A change in the same clock tick as the scan would go unseen, so a folder must have been quiet for a while.
+        if (
+            known
+            and known.changed == changed
+            and now - known.read_at < MAX_FOLDER_AGE
+            and known.read_at - changed / 1e9 > 2
+        ):
+            return known
+        listing = _Listing(changed, now, [], [])
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                _list_entry(listing, entry, key)
+    except OSError:
+        return _Listing(0, 0.0, [], [])
+    _folders[key] = listing
+    return listing
+
+
+def _list_entry(listing: _Listing, entry: os.DirEntry[str], place: tuple[Path, str, Path]) -> None:
+    if entry.name.startswith("."):
+        return
+    folder, prefix, root = place
+    try:
+        status = entry.stat()
+        identity = (status.st_dev, status.st_ino)
+        if entry.is_dir():
+            listing.folders.append((entry.name, identity))
+            return
+        found = FoundFile(
+            path=prefix + entry.name,
+            file=folder / entry.name,
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            blocks=status.st_blocks,
+            root=root,
+            identity=identity,
+            is_link=entry.is_symlink(),
+        )
+    except OSError:  # a dangling link, or gone since
+        return
+    listing.files.append(found)
+
+
+def extra_model_paths(file: str) -> dict[str, list[Path]]:
+    """Folders by kind from ComfyUI's extra_model_paths.yaml; what cannot be read counts as nothing.
+
+    Form: ``{section: {base_path?, is_default?, <kind>: "path, or several lines of them"}}``; null sections and stray
+    values occur in the wild.
+    """
+    if not file:
+        return {}
+    try:
+        return _read_extra_paths(file, Path(file).stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+_extra_paths: dict[tuple[str, int], dict[str, list[Path]]] = {}
+
+
+def _read_extra_paths(file: str, mtime_ns: int) -> dict[str, list[Path]]:
+    if (file, mtime_ns) in _extra_paths:
+        return _extra_paths[file, mtime_ns]
+    roots: dict[str, list[Path]] = defaultdict(list)
+    try:
+        document = yaml.safe_load(Path(file).read_text(encoding="utf-8-sig"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        document = None
+    for section in document.values() if isinstance(document, dict) else ():
+        if not isinstance(section, dict):
+            continue
+        base = Path(os.path.expandvars(str(section.get("base_path") or ""))).expanduser()
+        for kind, value in section.items():
+            if kind in {"base_path", "is_default"} or not isinstance(value, str):
+                continue
+            folders = [Path(file).parent / base / line.strip() for line in value.splitlines() if line.strip()]
+            name = ALIASES.get(str(kind), str(kind))
+            roots[name] = folders + roots[name] if section.get("is_default") else roots[name] + folders
+    _extra_paths.clear()
+    _extra_paths[file, mtime_ns] = dict(roots)
+    return _extra_paths[file, mtime_ns]

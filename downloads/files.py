@@ -1,0 +1,122 @@
+"""Is the file of a preset here? Derived from the disk and the records whenever somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from downloads import disk
+from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
+from downloads.models import ModelFile, RemoteFile
+from downloads.transfer import TransferError, check_structure, partial_bytes
+
+HERE, UNVERIFIED, PARTIAL, MISSING, CONFLICT, BROKEN = (
+    "here",
+    "unverified",
+    "partial",
+    "missing",
+    "conflict",
+    "broken",
+)
+
+
+class Remote(NamedTuple):
+    """What a host said of a URL, as far as it matters here: a RemoteFile without the cost of a model object."""
+
+    url: str
+    size: int | None
+    sha256: str
+    gated: bool
+
+
+class Record(NamedTuple):
+    """What is written down of a file on disk: a ModelFile without the cost of a model object."""
+
+    path: str
+    size: int
+    sha256: str
+    url: str
+    installed_at: datetime
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """The disk and all records about a set of files, read with one scan and two queries."""
+
+    index: ModelsIndex
+    records: dict[str, Record]
+    remotes: dict[str, Remote]
+
+    @classmethod
+    def gather(cls, urls: Iterable[str] | None = None) -> Knowledge:
+        """About the given URLs, or about every URL on record when None."""
+        remotes = RemoteFile.objects.all() if urls is None else RemoteFile.objects.filter(url__in=list(urls))
+        rows = ModelFile.objects.values_list(*Record._fields)
+        records = {canonical(row[0]): Record(*row) for row in rows}
+        if _published_elsewhere(records.values()):
+            disk.forget()
+        return cls(models_index(), records, {row[0]: Remote(*row) for row in remotes.values_list(*Remote._fields)})
+
+    def state(self, path: str, url: str, sha256: str = "") -> str:
+        """here, unverified (here, but nobody recorded its SHA-256), conflict (other bytes stand there), broken (what
+        stands there is no model), partial or missing."""
+        found = self.index.find(path)
+        if found is None:
+            return PARTIAL if canonical(path) in self.index.partials else MISSING
+        remote = self.remotes.get(url)
+        expected = sha256 or (remote.sha256 if remote else "")
+        record = self.records.get(canonical(path))
+        if record and record.size == found.size:
+            return CONFLICT if expected and record.sha256 and expected != record.sha256 else HERE
+        if not is_complete(found):
+            return BROKEN
+        if remote and remote.size is not None and remote.size != found.size:
+            return CONFLICT
+        return UNVERIFIED
+
+    def is_known(self, path: str, url: str) -> bool:
+        """Can the bytes that stand there be compared with those of the URL without asking its host?"""
+        record = self.records.get(canonical(path))
+        return url in self.remotes or (record is not None and record.url == url)
+
+    def bytes_here(self, path: str) -> int:
+        """Bytes of the file or of its partial that are on disk."""
+        if found := self.index.find(path):
+            return found.size
+        partial = self.index.partials.get(canonical(path))
+        return partial_bytes(partial.root, partial.path.removesuffix(PART_SUFFIX)) if partial else 0
+
+
+def _published_elsewhere(records: Iterable[Record]) -> bool:
+    """Has the worker recorded a file since the scan that this process still believes?
+
+    Otherwise the page that is told of an end would look at the disk as it was before, and stay at that.
+    """
+    index, since = models_index(), timezone.now() - timedelta(seconds=disk.MAX_AGE)
+    fresh = [record for record in records if record.installed_at > since]
+    return any((found := index.find(record.path)) is None or found.size != record.size for record in fresh)
+
+
+def is_here(state: str) -> bool:
+    return state in {HERE, UNVERIFIED}
+
+
+def is_complete(found: FoundFile) -> bool:
+    """Larger than zero, no Git-LFS pointer, and a header that is complete against its size."""
+    return _is_complete(str(found.file), found.size, found.mtime_ns)
+
+
+@lru_cache(maxsize=20_000)
+def _is_complete(file: str, size: int, mtime_ns: int) -> bool:
+    """Cached by path, size and time: the header is read once per version of the file."""
+    try:
+        check_structure(Path(file))
+    except (TransferError, OSError):
+        return False
+    return size > 0

@@ -1,0 +1,440 @@
+"""The queue, its files, and what is known of files on the Hub and on the disk.
+
+The rows are the queue and the truth: a Huey message only wakes a worker up to look at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import F, Max, Q
+from django.utils import timezone
+
+from activity.models import Activity
+from downloads import events
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued"
+    DOWNLOADING = "downloading"
+    PAUSED = "paused"
+    WAITING = "waiting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class FileStatus(models.TextChoices):
+    PENDING = "pending"
+    DOWNLOADING = "downloading"
+    RETRYING = "retrying"
+    VERIFYING = "verifying"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+ACTIVE = (Status.QUEUED, Status.DOWNLOADING, Status.PAUSED, Status.WAITING)
+ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+WAITING_REASONS = frozenset(
+    {"token_required", "token_invalid", "token_scope", "licence_required", "access_pending", "disk_full"}
+)
+
+# Where a status may come from. Every change of status is one UPDATE that is filtered by this table.
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.PAUSED, Status.WAITING, Status.DOWNLOADING}),
+    Status.DOWNLOADING: frozenset({Status.QUEUED}),
+    Status.PAUSED: frozenset({Status.QUEUED, Status.DOWNLOADING}),
+    Status.WAITING: frozenset({Status.QUEUED, Status.DOWNLOADING}),
+    Status.COMPLETED: frozenset({Status.DOWNLOADING}),
+    Status.FAILED: frozenset({Status.DOWNLOADING}),
+    Status.CANCELLED: frozenset(ACTIVE),
+}
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """A file that an install is to bring: ``path`` relative to the models folder, ``size`` in bytes if known."""
+
+    path: str
+    url: str
+    size: int | None = None
+    sha256: str = ""
+    optional: bool = False
+
+
+class WrongState(ValueError):
+    """The state of the row does not allow the verb; the message names both."""
+
+
+class DownloadHistoryQuerySet(models.QuerySet["DownloadHistory"]):
+    def active(self) -> DownloadHistoryQuerySet:
+        return self.filter(status__in=ACTIVE)
+
+    def in_queue_order(self) -> DownloadHistoryQuerySet:
+        """The running one first, then by place in the queue."""
+        running_first = models.Case(models.When(status=Status.DOWNLOADING, then=0), default=1)
+        return self.order_by(running_first, "position", "id")
+
+
+class DownloadHistory(models.Model):
+    """One install from queued to its end. Kept for ever; a retry is a new row."""
+
+    preset_id = models.CharField(max_length=200, db_index=True)
+    title = models.CharField(max_length=300)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
+    reason = models.CharField(max_length=32, blank=True, default="")
+    error_message = models.TextField(blank=True, default="")
+    force = models.BooleanField(default=False)
+    files_completed = models.PositiveIntegerField(default=0)
+    files_total = models.PositiveIntegerField(default=0)
+    bytes_done = models.PositiveBigIntegerField(default=0)
+    bytes_total = models.PositiveBigIntegerField(default=0, help_text="bytes; 0 until the host has said sizes")
+    position = models.BigIntegerField(default=0)
+    claim = models.PositiveIntegerField(default=0, help_text="counts claims; a worker writes only under its own")
+    attempts = models.PositiveIntegerField(default=0, help_text="network tries of the worker")
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True, help_text="when a waiting row was asked again")
+    queued_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="when it ended, however it ended")
+
+    objects = DownloadHistoryQuerySet.as_manager()
+
+    class Meta:
+        db_table = "download_history"
+        ordering = ("-id",)
+        verbose_name = "download"
+        verbose_name_plural = "download history"
+        indexes = (
+            models.Index(fields=["status", "position"], name="download_queue"),
+            models.Index(fields=["-queued_at"], name="download_newest"),
+        )
+        constraints = (
+            # Double clicks, two tabs and two scripts are harmless: the database refuses the second one.
+            models.UniqueConstraint(
+                fields=["preset_id"], condition=Q(status__in=[s.value for s in ACTIVE]), name="one_active_per_preset"
+            ),
+            models.UniqueConstraint(fields=["status"], condition=Q(status="downloading"), name="one_install_at_a_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.status})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.status in ACTIVE
+
+    @property
+    def progress(self) -> float:
+        """Percent of the install's bytes that are on disk, 0 to 100."""
+        if self.status == Status.COMPLETED:
+            return 100.0
+        if not self.bytes_total:
+            return 0.0
+        return min(100.0, round(100 * self.bytes_done / self.bytes_total, 1))
+
+    # --- the verbs of a person ---------------------------------------------------------------------------------
+
+    def pause(self) -> None:
+        self._move_or_refuse(Status.PAUSED, "paused")
+        events.queue_updated()
+
+    def resume(self) -> None:
+        """Back into the queue at its old place. For a waiting row: look again whether the reason is gone."""
+        resumable = {Status.PAUSED, Status.WAITING}
+        self._move_or_refuse(Status.QUEUED, "resumed", news=False, came_from=resumable, reason="", error_message="")
+        RemoteFile.forget_refusals(file.url for file in self.files.all())
+        events.queue_updated()
+        events.wake_worker()
+
+    def cancel(self, *, keep_partial: bool = True) -> None:
+        """End it. The bytes stay for a later install unless keep_partial is False."""
+        with transaction.atomic():
+            self._move_or_refuse(Status.CANCELLED, "cancelled", completed_at=timezone.now())
+            if not keep_partial:
+                self.files.update(discard=True)
+        events.queue_updated()
+        # The worker throws the bytes away: it may have the .part open this very moment.
+        events.wake_worker()
+
+    def retry(self) -> DownloadHistory:
+        """A new row at the end of the queue that continues from the bytes on disk.
+
+        Its files are those of the catalogue today, or the same again when no catalogue knows the id any more.
+        """
+        from downloads.queue import enqueue, files_today
+
+        if self.status not in {Status.FAILED, Status.CANCELLED}:
+            raise self._refusal("retried")
+        files = files_today(self.preset_id) or [file.wanted() for file in self.files.all()]
+        row, _ = enqueue(self.preset_id, self.title, files, force=self.force)
+        return row
+
+    def skip(self) -> None:
+        """To the end of the queue, with its bytes."""
+        self.refresh_from_db()
+        if self.status == Status.QUEUED:
+            self.move("bottom")
+            return
+        with transaction.atomic():
+            last = DownloadHistory.last_position()
+            self._move_or_refuse(
+                Status.QUEUED, "skipped", news=False, came_from={Status.DOWNLOADING}, position=last + 1
+            )
+        events.queue_updated()
+        events.wake_worker()
+
+    def move(self, to: str) -> None:
+        """Change the place among the queued ones: top, up, down or bottom."""
+        if to not in {"top", "up", "down", "bottom"}:
+            raise ValueError("Say where to: top, up, down or bottom.")
+        with transaction.atomic():
+            queued = list(
+                DownloadHistory.objects.select_for_update().filter(status=Status.QUEUED).order_by("position", "id")
+            )
+            places = [row.pk for row in queued]
+            if self.pk not in places:
+                self.refresh_from_db()
+                raise self._refusal("moved")
+            here = places.index(self.pk)
+            there = {"top": 0, "up": max(0, here - 1), "down": here + 1, "bottom": len(places)}[to]
+            places.insert(there, places.pop(here))
+            slots = sorted({row.position for row in queued})
+            if len(slots) < len(queued):
+                slots = list(range(slots[0], slots[0] + len(queued)))
+            for slot, pk in zip(slots, places, strict=True):
+                DownloadHistory.objects.filter(pk=pk).update(position=slot)
+        self.refresh_from_db()
+        events.queue_updated()
+
+    # --- the verbs of the worker ---------------------------------------------------------------------------------
+
+    @classmethod
+    def claim_next(cls) -> DownloadHistory | None:
+        """Take the next queued row, or None when there is none or one is downloading already."""
+        with transaction.atomic():
+            # On PostgreSQL this row lock makes claims take turns; SQLite's IMMEDIATE transaction does so by itself.
+            WorkerState.objects.select_for_update().get_or_create(pk=WorkerState.ONLY)
+            if cls.objects.filter(status=Status.DOWNLOADING).exists():
+                return None
+            row = cls.objects.filter(status=Status.QUEUED).order_by("position", "id").first()
+            if row is None:
+                return None
+            now = timezone.now()
+            moved = row._move(
+                Status.DOWNLOADING,
+                "started",
+                claim=F("claim") + 1,
+                heartbeat_at=now,
+                started_at=row.started_at or now,
+                reason="",
+                error_message="",
+            )
+            if not moved:
+                return None
+        events.queue_updated()
+        return row
+
+    def beat(self, **fields: Any) -> bool:
+        """Store progress under the own claim; False when the row is no longer this worker's to download."""
+        rows = DownloadHistory.objects.filter(pk=self.pk, status=Status.DOWNLOADING, claim=self.claim)
+        return bool(rows.update(heartbeat_at=timezone.now(), **fields))
+
+    def complete(self) -> bool:
+        moved = self._move(
+            Status.COMPLETED, "completed", claim_only=True, completed_at=timezone.now(), reason="", error_message=""
+        )
+        if moved:
+            events.download_ended(self, "download_complete")
+        return moved
+
+    def fail(self, reason: str, sentence: str) -> bool:
+        moved = self._move(
+            Status.FAILED,
+            "failed",
+            claim_only=True,
+            completed_at=timezone.now(),
+            reason=reason,
+            error_message=sentence,
+        )
+        if moved:
+            events.download_ended(self, "download_failed")
+        return moved
+
+    def park(self, reason: str, sentence: str) -> bool:
+        """Set it aside until the reason is gone; the queue goes on behind it."""
+        moved = self._move(
+            Status.WAITING,
+            "waiting",
+            claim_only=self.status == Status.DOWNLOADING,
+            reason=reason,
+            error_message=sentence,
+            checked_at=timezone.now(),
+        )
+        if moved:
+            events.download_ended(self, "download_waiting")
+        return moved
+
+    def unpark(self) -> bool:
+        """A waiting row whose reason is gone takes its place in the queue again."""
+        moved = self._move(Status.QUEUED, "", came_from={Status.WAITING}, reason="", error_message="")
+        if moved:
+            events.queue_updated()
+        return moved
+
+    def give_back(self) -> bool:
+        """A clean stop of the worker: the row keeps its place and continues at the next start."""
+        moved = self._move(Status.QUEUED, "", came_from={Status.DOWNLOADING}, claim_only=True)
+        if moved:
+            events.queue_updated()
+        return moved
+
+    # --- the one door ----------------------------------------------------------------------------------------------
+
+    def _move(
+        self,
+        to: Status,
+        verb: str,
+        *,
+        came_from: Iterable[Status] | None = None,
+        claim_only: bool = False,
+        **fields: Any,
+    ) -> bool:
+        """Compare-and-set of the status with its activity in one transaction; False when somebody was faster.
+
+        ``verb`` is the activity's status, "" for a move that is no news. ``came_from`` narrows MOVES down.
+        """
+        allowed = MOVES[to] if came_from is None else MOVES[to] & frozenset(came_from)
+        rows = DownloadHistory.objects.filter(pk=self.pk, status__in=allowed)
+        if claim_only:
+            rows = rows.filter(claim=self.claim)
+        with transaction.atomic():
+            if not rows.update(status=to, **fields):
+                return False
+            self.refresh_from_db()
+            if verb:
+                Activity.log(
+                    "download",
+                    verb,
+                    self.title,
+                    self.error_message,
+                    preset_id=self.preset_id,
+                    download_id=self.pk,
+                    **({"reason": self.reason} if self.reason else {}),
+                )
+        return True
+
+    def _move_or_refuse(self, to: Status, verb: str, *, news: bool = True, **kwargs: Any) -> None:
+        if not self._move(to, verb if news else "", **kwargs):
+            self.refresh_from_db()
+            raise self._refusal(verb)
+
+    def _refusal(self, verb: str) -> WrongState:
+        return WrongState(f"“{self.title}” is {self.status} and cannot be {verb} now.")
+
+    @classmethod
+    def last_position(cls) -> int:
+        return cls.objects.filter(status__in=ACTIVE).aggregate(last=Max("position"))["last"] or 0
+
+
+class DownloadFile(models.Model):
+    """A file of an install."""
+
+    download = models.ForeignKey(DownloadHistory, on_delete=models.CASCADE, related_name="files")
+    path = models.CharField(max_length=1024, help_text="relative to the models folder, as in the catalogue")
+    url = models.TextField()
+    optional = models.BooleanField(default=False)
+    discard = models.BooleanField(default=False, help_text="cancelled with its bytes thrown away")
+    status = models.CharField(max_length=16, choices=FileStatus.choices, default=FileStatus.PENDING)
+    bytes_done = models.PositiveBigIntegerField(default=0, help_text="bytes on disk")
+    bytes_total = models.PositiveBigIntegerField(default=0, help_text="bytes; 0 when unknown")
+    sha256 = models.CharField(max_length=64, blank=True, default="", help_text="expected")
+    pinned = models.BooleanField(default=False, help_text="the SHA-256 was asked for, by a lock file or a workflow")
+    etag = models.CharField(max_length=200, blank=True, default="")
+    speed = models.FloatField(default=0, help_text="bytes per second, over the last seconds")
+    connections = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        db_table = "download_file"
+        ordering = ("id",)
+        constraints = (models.UniqueConstraint(fields=["download", "path"], name="path_once_per_download"),)
+
+    def __str__(self) -> str:
+        return self.path
+
+    def wanted(self) -> WantedFile:
+        pinned = self.sha256 if self.pinned else ""
+        return WantedFile(self.path, self.url, self.bytes_total or None, pinned, self.optional)
+
+    @property
+    def progress(self) -> float:
+        """Percent, 0 to 100."""
+        if self.status in {FileStatus.COMPLETED, FileStatus.SKIPPED}:
+            return 100.0
+        return min(100.0, round(100 * self.bytes_done / self.bytes_total, 1)) if self.bytes_total else 0.0
+
+
+class RemoteFile(models.Model):
+    """What the Hub or a host said of a URL."""
+
+    url = models.TextField(unique=True)
+    size = models.PositiveBigIntegerField(null=True, help_text="bytes")
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    etag = models.CharField(max_length=200, blank=True, default="")
+    commit = models.CharField(max_length=64, blank=True, default="")
+    gated = models.BooleanField(default=False)
+    refusal = models.CharField(max_length=32, blank=True, default="", help_text="reason code of the last answer")
+    refusal_message = models.TextField(blank=True, default="")
+    checked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "remote_file"
+
+    def __str__(self) -> str:
+        return self.url
+
+    @classmethod
+    def forget_refusals(cls, urls: Iterable[str]) -> None:
+        """The next look asks the host again instead of believing the last answer."""
+        cls.objects.filter(url__in=list(urls)).exclude(refusal="").update(refusal="", refusal_message="")
+
+
+class ModelFile(models.Model):
+    """What is on disk and where it came from. Written when a file is published."""
+
+    path = models.CharField(max_length=1024, unique=True, help_text="relative to the models folder")
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    mtime_ns = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True, default="", db_index=True)
+    url = models.TextField(blank=True, default="")
+    etag = models.CharField(max_length=200, blank=True, default="")
+    commit = models.CharField(max_length=64, blank=True, default="")
+    installed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "model_file"
+        verbose_name = "model file"
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class WorkerState(models.Model):
+    """The heartbeat of the worker, running or idle; one row, also the lock that claims take turns on."""
+
+    ONLY = 1
+
+    seen_at = models.DateTimeField(null=True)
+    host = models.CharField(max_length=200, blank=True, default="")
+    pid = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        db_table = "worker_state"
+
+    def __str__(self) -> str:
+        return f"worker {self.pid} on {self.host}, seen {self.seen_at}"

@@ -1,0 +1,65 @@
+"""What an install that stopped in the middle has on the disk: by the files, not by the last progress write."""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+
+from downloads import disk
+from downloads.files import Knowledge, is_here
+from downloads.models import DownloadFile, DownloadHistory, FileStatus
+from downloads.transfer import TransferError, discard_partial, partial_bytes, reserved_bytes
+
+log = logging.getLogger(__name__)
+DONE = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
+
+
+def take_stock(row: DownloadHistory) -> int:
+    """Write down what each file of the install has on the disk; the bytes of all. Nobody may be writing to them."""
+    disk.forget()
+    files = list(row.files.all())
+    knowledge = Knowledge.gather(file.url for file in files)
+    for file in files:
+        if file.status in DONE:
+            continue
+        if _is_published(row, file, knowledge):
+            file.status, file.bytes_done = FileStatus.COMPLETED, knowledge.bytes_here(file.path)
+            _forget_journal(file)
+        else:
+            file.status, file.bytes_done = FileStatus.PENDING, _partial_bytes(file)
+        file.speed, file.connections = 0, 0
+        file.save(update_fields=["status", "bytes_done", "speed", "connections"])
+    done = sum(file.bytes_done for file in files)
+    DownloadHistory.objects.filter(pk=row.pk, claim=row.claim).update(
+        bytes_done=done, files_completed=sum(file.status in DONE for file in files)
+    )
+    return done
+
+
+def _is_published(row: DownloadHistory, file: DownloadFile, knowledge: Knowledge) -> bool:
+    """It got its name, but its worker died before it could say so. What a forced install replaces does not count."""
+    expected = file.sha256 if file.pinned else ""
+    return (
+        not row.force
+        and is_here(knowledge.state(file.path, file.url, expected))
+        and knowledge.is_known(file.path, file.url)
+    )
+
+
+def _forget_journal(file: DownloadFile) -> None:
+    """It is deleted after the rename, and its worker may have died in between."""
+    try:
+        if not reserved_bytes(settings.MODELS_DIR, file.path):
+            discard_partial(settings.MODELS_DIR, file.path)
+    except (OSError, TransferError) as error:
+        log.warning("A journal is left beside %s: %s", file.path, error)
+
+
+def _partial_bytes(file: DownloadFile) -> int:
+    try:
+        return partial_bytes(settings.MODELS_DIR, file.path)
+    except (OSError, TransferError) as error:
+        # A folder that cannot be read must not keep the row from its end; a retry looks again.
+        log.warning("What is left of %s cannot be seen: %s", file.path, error)
+        return file.bytes_done

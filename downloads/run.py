@@ -1,0 +1,344 @@
+"""Running one install from its claim to its end."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from activity.events import broadcast
+from activity.models import Activity
+from downloads import disk, facts, heartbeat
+from downloads.files import BROKEN, CONFLICT, Knowledge, is_here
+from downloads.models import WAITING_REASONS, DownloadFile, DownloadHistory, FileStatus, ModelFile, Status
+from downloads.options import transfer_options
+from downloads.patience import patiently
+from downloads.remains import take_stock
+from downloads.space import missing_space
+from downloads.transfer import Facts, Progress, Published, Stopped, TransferError, Wanted, discard_partial, fetch
+from downloads.worker import stopping
+from settings_app.sizes import human_size
+
+log = logging.getLogger(__name__)
+
+EVENT_INTERVAL = 0.25  # seconds; at most 4 progress messages a second whatever the speed
+WRITE_INTERVAL = 0.25  # seconds; also how soon a pause or a cancel is seen
+
+
+def run_install(row: DownloadHistory) -> None:
+    """Bring the files of a claimed row and move the row to where it ends. Raises nothing."""
+    try:
+        Install(row).run()
+    except Stopped:
+        _stopped(row)
+    except TransferError as refusal:
+        _refused(row, refusal)
+    except Exception:  # the one broad catch: whatever happens in one install, the queue goes on
+        log.exception("Installing %s broke", row.preset_id)
+        sentence = "Something broke that should not have; the log has the details. Retry continues from the bytes here."
+        patiently(lambda: row.fail("error", sentence))
+        Activity.log("error", "failed", f"Installing “{row.title}” broke", "See the log.", download_id=row.pk)
+    finally:
+        disk.changed()
+
+
+def _stopped(row: DownloadHistory) -> None:
+    """The row is no longer ours to download, or this worker was asked to stop."""
+    take_stock(row)
+    if stopping():
+        row.give_back()
+    discard_unwanted()
+
+
+def _refused(row: DownloadHistory, refusal: TransferError) -> None:
+    end = row.park if refusal.reason in WAITING_REASONS else row.fail
+    patiently(lambda: end(refusal.reason, str(refusal)))
+    if refusal.reason == "disk_full" and missing_space(row) > 0:
+        # The figures agree with the refusal, so as soon as they change it goes on; else it is tried from time to time.
+        DownloadHistory.objects.filter(pk=row.pk, status=Status.WAITING).update(checked_at=None)
+
+
+def discard_unwanted() -> None:
+    """Throw away what was cancelled with keep_partial=false, now that nobody writes to it."""
+    unwanted = DownloadFile.objects.filter(discard=True).select_related("download")
+    for file in unwanted:
+        still_wanted = DownloadFile.objects.filter(
+            path=file.path, discard=False, download__status__in=["queued", "paused", "waiting"]
+        )
+        if not still_wanted.exists():
+            try:
+                discard_partial(settings.MODELS_DIR, file.path)
+            except (TransferError, OSError) as refusal:  # the queue goes on; Storage shows what is left
+                log.warning("What was fetched of %s could not be deleted: %s", file.path, refusal)
+        DownloadFile.objects.filter(pk=file.pk).update(discard=False, bytes_done=0)
+
+
+class Install:
+    """One claimed row with its files; knows what is done and tells the rows and the dashboards."""
+
+    def __init__(self, row: DownloadHistory) -> None:
+        self.row = row
+        self.files = list(row.files.order_by("id"))
+        self.facts: dict[str, Facts] = {}
+        self.broken: set[str] = set()  # paths where something stands that is no model
+        self.warnings: list[str] = []
+        self.speed = 0.0
+        self._wrote = self._told = 0.0
+
+    def run(self) -> None:
+        todo = self._look_around()
+        self._ask_hosts(todo)
+        todo = self._refuse_conflicts(todo)
+        self._check_space()
+        for file in todo:
+            self._bring(file)
+        if patiently(self.row.complete):
+            self._report_warnings()
+
+    # --- before the first byte ---------------------------------------------------------------------------------
+
+    def _look_around(self) -> list[DownloadFile]:
+        """What is here is skipped (unless forced); what is left is to be fetched."""
+        disk.forget()
+        knowledge = Knowledge.gather(file.url for file in self.files)
+        todo = []
+        for file in self.files:
+            state = knowledge.state(file.path, file.url, file.sha256 if file.pinned else "")
+            if is_here(state) and not self.row.force and knowledge.is_known(file.path, file.url):
+                self._skip(file, knowledge.bytes_here(file.path))
+            elif file.status == FileStatus.COMPLETED and is_here(state):
+                continue  # forced, and fetched already before a pause
+            else:
+                here = 0 if is_here(state) else knowledge.bytes_here(file.path)
+                self._update(file, status=FileStatus.PENDING, bytes_done=here, error="")
+                todo.append(file)
+        return todo
+
+    def _skip(self, file: DownloadFile, size: int) -> None:
+        if file.status != FileStatus.COMPLETED:
+            self._update(file, status=FileStatus.SKIPPED, bytes_done=size, bytes_total=size, error="")
+
+    def _ask_hosts(self, todo: list[DownloadFile]) -> None:
+        """Sizes, hashes and refusals of all files at once: totals are true, and a refusal costs no 20 GB first."""
+        answers = facts.ask([file.url for file in todo], self._waiting_tick)
+        knowledge = Knowledge.gather(answers)
+        refusals = []
+        for file in list(todo):
+            answer = answers[file.url]
+            if isinstance(answer, Facts):
+                self._know(file, answer)
+            elif not self.row.force and is_here(knowledge.state(file.path, file.url)):
+                # Somebody's file stands there already, and nobody can be asked whether it is the same: it stays.
+                self._skip(file, knowledge.bytes_here(file.path))
+                todo.remove(file)
+            elif file.optional:
+                self._give_up_optional(file, answer)
+                todo.remove(file)
+            else:
+                self._update(file, status=FileStatus.FAILED, error=str(answer))
+                refusals.append(answer)
+        self._write_totals()
+        if refusals:
+            # What a person can put right comes first: it parks the install instead of ending it.
+            raise min(refusals, key=lambda refusal: refusal.reason not in WAITING_REASONS)
+
+    def _know(self, file: DownloadFile, answer: Facts) -> None:
+        if answer.warning:
+            self.warnings.append(answer.warning)
+        self.facts[file.url] = answer
+        sha256 = file.sha256 if file.pinned else answer.sha256
+        self._update(file, bytes_total=answer.size or 0, sha256=sha256, etag=answer.etag)
+
+    def _refuse_conflicts(self, todo: list[DownloadFile]) -> list[DownloadFile]:
+        """Now that sizes and hashes are known: same bytes are here after all, or other bytes stand in the way."""
+        knowledge = Knowledge.gather(file.url for file in todo)
+        left = []
+        for file in todo:
+            state = knowledge.state(file.path, file.url, file.sha256)
+            if self.row.force or not (is_here(state) or state == CONFLICT):
+                left.append(file)
+                if state == BROKEN:
+                    self.broken.add(file.path)
+            elif is_here(state):
+                self._skip(file, knowledge.bytes_here(file.path))
+            else:
+                sentence = (
+                    f"{file.path} exists with other content than this install wants. "
+                    "Install again with “replace” to overwrite it, or move the old file away first."
+                )
+                self._update(file, status=FileStatus.FAILED, error=sentence)
+                raise TransferError(sentence, reason="path_conflict")
+        return left
+
+    def _check_space(self) -> None:
+        missing = missing_space(self.row)
+        if missing > 0:
+            raise TransferError(
+                f"The disk is full: {human_size(missing)} more must be free. Delete something on the Storage page; "
+                "this install then starts by itself.",
+                reason="disk_full",
+                missing_bytes=missing,
+            )
+
+    # --- the bytes -----------------------------------------------------------------------------------------------
+
+    def _bring(self, file: DownloadFile) -> None:
+        wanted = Wanted(
+            url=file.url,
+            root=settings.MODELS_DIR,
+            path=file.path,
+            sha256=file.sha256 if file.pinned else "",
+            replace=self.row.force or file.path in self.broken,
+        )
+        try:
+            self._update(file, status=FileStatus.DOWNLOADING, error="")
+            published = fetch(
+                wanted,
+                transfer_options(),
+                lambda progress: self._tick(file, progress),
+                self.facts.get(file.url),
+                publish=lambda result: self._record(file, result),
+            )
+        except TransferError as refusal:
+            if file.optional and refusal.reason not in WAITING_REASONS:
+                self._give_up_optional(file, refusal)
+                return
+            self._update(file, status=FileStatus.FAILED, error=str(refusal), speed=0, connections=0)
+            raise
+        self.warnings.extend(published.warnings)
+        disk.changed()
+        self._update(
+            file,
+            status=FileStatus.COMPLETED,
+            bytes_done=published.size,
+            bytes_total=published.size,
+            sha256=published.sha256,
+            etag=published.etag,
+            speed=0,
+            connections=0,
+            error="",
+        )
+        self._write_totals()
+
+    def _record(self, file: DownloadFile, result: Published) -> bool:
+        """Right before the rename: is it still wanted? Then write down what will stand there.
+
+        The record comes first because a kill between rename and record would leave a file that nobody vouches for; a
+        record without its file says nothing, since every reader compares it with the disk.
+        """
+        return patiently(lambda: self._record_if_wanted(file, result))
+
+    def _record_if_wanted(self, file: DownloadFile, result: Published) -> bool:
+        with transaction.atomic():
+            if not self.row.beat():
+                return False
+            ModelFile.objects.update_or_create(
+                path=file.path,
+                defaults={
+                    "size": result.size,
+                    "mtime_ns": result.mtime_ns,
+                    "sha256": result.sha256,
+                    "url": file.url,
+                    "etag": result.etag,
+                    "commit": result.commit,
+                    "installed_at": timezone.now(),
+                },
+            )
+        return True
+
+    def _give_up_optional(self, file: DownloadFile, refusal: TransferError) -> None:
+        self._update(file, status=FileStatus.FAILED, error=str(refusal), speed=0, connections=0)
+        self.warnings.append(f"{file.path} is optional and was left out: {refusal}")
+
+    # --- what the rows and the dashboards see --------------------------------------------------------------------
+
+    def _waiting_tick(self, progress: Progress) -> bool:
+        """While hosts are asked: alive, stoppable, and a person reads what is waited for."""
+        heartbeat.working()
+        if stopping():
+            return False
+        if progress.error and self.files:
+            self._tell(self.files[0], progress)
+        return self._beat()
+
+    def _tick(self, file: DownloadFile, progress: Progress) -> bool:
+        heartbeat.working()
+        if stopping():
+            return False
+        file.bytes_done, file.speed, file.connections = progress.bytes_done, progress.speed, progress.connections
+        file.bytes_total = progress.bytes_total or file.bytes_total
+        file.status, file.error = FileStatus(progress.status), progress.error
+        self.speed = progress.speed
+        self._tell(file, progress)
+        now = time.monotonic()
+        if now - self._wrote < WRITE_INTERVAL:
+            return True
+        self._wrote = now
+        return self._beat(file, progress.attempt)
+
+    def _beat(self, file: DownloadFile | None = None, attempt: int = 0) -> bool:
+        """The progress write, which is also how pause and cancel are heard. A locked database fails no transfer."""
+        try:
+            if not self.row.beat(**self._totals(), **({"attempts": attempt} if attempt else {})):
+                return False
+            if file is not None:
+                file.save(update_fields=["bytes_done", "bytes_total", "speed", "connections", "status", "error"])
+        except DatabaseError as error:
+            log.warning("Progress of %s could not be stored: %s", self.row.preset_id, error)
+        return True
+
+    def _totals(self) -> dict[str, int]:
+        self.row.bytes_done = sum(file.bytes_done for file in self.files)
+        self.row.bytes_total = sum(max(file.bytes_total, file.bytes_done) for file in self.files)
+        self.row.files_completed = sum(file.status in {FileStatus.COMPLETED, FileStatus.SKIPPED} for file in self.files)
+        return {name: getattr(self.row, name) for name in ("bytes_done", "bytes_total", "files_completed")}
+
+    def _write_totals(self) -> None:
+        if not patiently(lambda: self.row.beat(**self._totals())):
+            raise Stopped
+        broadcast({"type": "queue_updated"})
+
+    def _update(self, file: DownloadFile, **fields: object) -> None:
+        for name, value in fields.items():
+            setattr(file, name, value)
+        patiently(lambda: file.save(update_fields=list(fields)))
+
+    def _tell(self, file: DownloadFile, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._told < EVENT_INTERVAL:
+            return
+        self._told = now
+        totals = self._totals()
+        left = totals["bytes_total"] - totals["bytes_done"]
+        event = {
+            "type": "download_progress",
+            "preset_id": self.row.preset_id,
+            "download_id": self.row.pk,
+            "file": file.path,
+            "status": progress.status,
+            "progress": self.row.progress,
+            "downloaded": totals["bytes_done"],
+            "total": totals["bytes_total"],
+            "file_downloaded": file.bytes_done,
+            "file_total": file.bytes_total,
+            "speed": round(progress.speed),
+            "eta_seconds": round(left / progress.speed) if progress.speed > 1 else None,
+            "files_completed": totals["files_completed"],
+            "files_total": self.row.files_total,
+            "connections": progress.connections,
+        }
+        if progress.status == "retrying":
+            event |= {
+                "attempt": progress.attempt,
+                "max_attempts": progress.max_attempts,
+                "retry_in": round(progress.retry_in),
+                "error": progress.error,
+            }
+        broadcast(event)
+
+    def _report_warnings(self) -> None:
+        for warning in dict.fromkeys(self.warnings):
+            Activity.log("download", "warning", self.row.title, warning, download_id=self.row.pk)

@@ -1,0 +1,191 @@
+"""The Downloads page, the queue panel, and a person's verbs on one install."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from downloads.board import board, history, line_of, queue_button
+from downloads.models import ENDED, DownloadHistory, Status
+from downloads.queue import failed, retry_failed
+from downloads.transfer import TransferError
+from settings_app import hub_token
+from settings_app.whoami import HubUnreachable, InvalidToken
+
+TOKEN_REASONS = ("token_required", "token_invalid", "token_scope")
+PIECES = {"active": "downloads/_active.html", "history": "downloads/_history.html"}
+
+
+@require_safe
+@vary_on_headers("HX-Request", "HX-Target")
+def index(request: HttpRequest) -> HttpResponse:
+    status, words = request.GET.get("status", ""), request.GET.get("q", "").strip()
+    piece = PIECES.get(request.htmx.target or "")  # type: ignore[attr-defined]
+    context: dict[str, object] = {"status": status, "words": words, "filtered": bool(status or words)}
+    context["endings"] = [(ending.value, ending.label) for ending in ENDED]
+    if piece != PIECES["history"]:
+        context["board"] = board()
+    if piece != PIECES["active"]:
+        context |= {"history": history(status, words, request.GET.get("page", "1")), "failed": failed().count()}
+    return render(request, piece or "downloads/index.html", context)
+
+
+@require_safe
+@vary_on_headers("HX-Request", "HX-Target")
+def queue(request: HttpRequest) -> HttpResponse:
+    """The queue panel, its live inside, or the button that opens it."""
+    target = request.htmx.target  # type: ignore[attr-defined]
+    if target == "queue-button":
+        return render(request, "downloads/_queue_button.html", queue_button())
+    template = "downloads/_panel.html" if target == "queue-panel" else "downloads/panel.html"
+    return render(request, template, {"board": board()})
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(DownloadHistory, pk=pk)
+    return render(request, "downloads/detail.html", {"line": line_of(row)})
+
+
+# --- verbs ---------------------------------------------------------------------------------------------------------
+
+View = Callable[..., HttpResponse]
+
+
+def verb(act: Callable[[HttpRequest, DownloadHistory], None]) -> View:
+    """A POST that does one thing to one install; what the state does not allow is said, not raised."""
+
+    @require_POST
+    @wraps(act)
+    def view(request: HttpRequest, pk: int) -> HttpResponse:
+        row = get_object_or_404(DownloadHistory, pk=pk)
+        try:
+            act(request, row)
+        except (ValueError, TransferError) as refusal:
+            messages.error(request, str(refusal))
+        return redirect(came_from(request))
+
+    return view
+
+
+def came_from(request: HttpRequest, otherwise: str = "downloads:index") -> str:
+    """The page of ours that the form stood on."""
+    page = request.headers.get("Referer", "")
+    if url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return page
+    return reverse(otherwise)
+
+
+@verb
+def pause(request: HttpRequest, row: DownloadHistory) -> None:
+    row.pause()
+    messages.info(request, f"{row.title} is paused.", extra_tags=f"undo={reverse('downloads:resume', args=[row.pk])}")
+
+
+@verb
+def resume(request: HttpRequest, row: DownloadHistory) -> None:
+    waited = row.status == "waiting"
+    row.resume()
+    messages.success(request, f"{row.title} is checked again." if waited else f"{row.title} goes on.")
+
+
+@verb
+def cancel(request: HttpRequest, row: DownloadHistory) -> None:
+    keep_partial = request.POST.get("keep_partial", "true") == "true"
+    row.cancel(keep_partial=keep_partial)
+    if keep_partial:
+        undo = f"undo={reverse('downloads:retry', args=[row.pk])}"
+        messages.info(request, f"{row.title} is cancelled. What was fetched is kept.", extra_tags=undo)
+    else:
+        messages.info(request, f"{row.title} is cancelled and what was fetched is deleted.")
+
+
+@verb
+def retry(request: HttpRequest, row: DownloadHistory) -> None:
+    row.retry()
+    messages.success(request, f"{row.title} is queued again and continues from the bytes on disk.")
+
+
+@verb
+def skip(request: HttpRequest, row: DownloadHistory) -> None:
+    row.skip()
+    messages.info(request, f"{row.title} goes to the end of the queue with its bytes.")
+
+
+@verb
+def move(request: HttpRequest, row: DownloadHistory) -> None:
+    row.move(request.POST.get("to", ""))
+
+
+@verb
+def place(request: HttpRequest, row: DownloadHistory) -> None:
+    """Put it at a position among the queued ones, 0 for the first; what dragging does."""
+    wanted = int(request.POST.get("position", ""))
+    queued = [line.row.pk for line in board().queued]
+    if row.pk not in queued:
+        raise ValueError(f"“{row.title}” does not stand in the queue any more.")
+    steps = max(0, min(wanted, len(queued) - 1)) - queued.index(row.pk)
+    for _ in range(abs(steps)):
+        row.move("down" if steps > 0 else "up")
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def discard(request: HttpRequest, pk: int) -> HttpResponse:
+    """Asks once before the bytes of an unfinished install are thrown away."""
+    return render(request, "downloads/discard.html", {"row": get_object_or_404(DownloadHistory, pk=pk)})
+
+
+@require_POST
+def retry_all_failed(request: HttpRequest) -> HttpResponse:
+    try:
+        count = retry_failed()
+    except (ValueError, TransferError) as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{count} queued again." if count else "There is nothing to try again.")
+    return redirect(came_from(request))
+
+
+@sensitive_post_parameters("token")
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
+def token(request: HttpRequest) -> HttpResponse:
+    """The dialog that asks for a Hub token: Test says whose it is, Save wakes what waits for one."""
+    context: dict[str, object] = {}
+    if request.method == "POST":
+        try:
+            identity = hub_token.validate_token(request.POST.get("token", ""))
+            if "test" not in request.POST:
+                return _save_token(request)
+            context["identity"] = identity
+        except (hub_token.BadToken, InvalidToken) as refusal:
+            context["refusal"] = str(refusal)
+        except HubUnreachable as refusal:
+            if "test" not in request.POST:
+                return _save_token(request)
+            context["refusal"] = str(refusal)
+    context |= {
+        "waiting": DownloadHistory.objects.filter(status=Status.WAITING, reason__in=TOKEN_REASONS),
+        "masked": hub_token.masked(),
+        "source": hub_token.hub_token_source(),
+        "get_one": f"{settings.HF_ENDPOINT}/settings/tokens",
+    }
+    return render(request, "downloads/token.html", context)
+
+
+def _save_token(request: HttpRequest) -> HttpResponse:
+    hub_token.save_token(request.POST["token"])
+    messages.success(request, "The token is saved. What waited for it starts by itself.")
+    return redirect(came_from(request))

@@ -1,0 +1,37 @@
+"""The worker process: Huey's consumer, whose stop flag a running install can look at."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from huey import RedisHuey, SqliteHuey
+from huey.consumer import Consumer
+
+_stop = threading.Event()  # outside a consumer (tests, commands) nobody sets it
+
+
+def stopping() -> bool:
+    """True once this worker was asked to end: an install is to give its row back and return."""
+    return _stop.is_set()
+
+
+def stop_flag() -> threading.Event:
+    """The consumer's own flag in a worker, one that is never set elsewhere."""
+    return _stop
+
+
+def _remember(consumer: Consumer) -> Consumer:
+    global _stop
+    _stop = consumer.stop_flag
+    return consumer
+
+
+class SqliteWorkerHuey(SqliteHuey):
+    def create_consumer(self, **options: Any) -> Consumer:
+        return _remember(super().create_consumer(**options))
+
+
+class RedisWorkerHuey(RedisHuey):
+    def create_consumer(self, **options: Any) -> Consumer:
+        return _remember(super().create_consumer(**options))
