@@ -1,0 +1,260 @@
+"""The catalogue document, presets.yaml: bytes in, typed presets and readable faults out.
+
+A fault in one preset is a warning on that preset; what cannot be shown as a preset at all is a problem of the document.
+Only a document without a single preset is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from downloads.disk import canonical
+from downloads.transfer import TransferError, parse_model_path
+from presets.preset import Category, Preset, PresetFile
+from presets.yaml_tree import BadDocument, Mapping, Node, Scalar, Sequence, Tagged, parse
+from workflows.scanner.names import clean_url
+
+__all__ = ["BadDocument", "Document", "is_preset_id", "parse_document"]
+
+ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
+TAKEN = frozenset({"queue", "categories", "refresh"})  # literal paths of /api/presets/
+OTHER_SOURCES = ("template:", "workflow:", "lock:")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+PRESETS_MAX, FILES_MAX, TAGS_MAX, CATEGORIES_MAX, PROBLEMS_MAX = 5000, 500, 50, 500, 100
+NAME_MAX, TEXT_MAX, TAG_MAX = 200, 4000, 60
+
+
+@dataclass(frozen=True)
+class Document:
+    version: str
+    presets: dict[str, Preset]
+    categories: dict[str, Category]
+    problems: tuple[str, ...]
+
+
+def is_preset_id(text: str) -> bool:
+    return bool(ID.fullmatch(text)) and text not in TAKEN
+
+
+def parse_document(data: bytes) -> Document:
+    """Raises BadDocument with a sentence, and the line where there is one."""
+    root = parse(data)
+    if not isinstance(root, Mapping):
+        raise BadDocument(f"Line {root.line}: this is no catalogue, which begins with names like “presets:”.")
+    faults = Faults()
+    top = _fields(root, faults, "the document")
+    listed = top.get("presets")
+    if not isinstance(listed, Mapping):
+        line = listed.line if listed else root.line
+        raise BadDocument(f"Line {line}: “presets:” with a list of presets by id is missing.")
+    categories = _categories(top.get("categories"), faults)
+    presets = _presets(listed, categories, faults)
+    if not presets:
+        because = faults.texts[0] if faults.texts else f"Line {listed.line}: “presets:” is empty."
+        raise BadDocument(f"Not one preset can be used. {because}")
+    for preset in presets.values():
+        categories.setdefault(preset.category, Category("", preset.type))
+    metadata = top.get("metadata")
+    details = _fields(metadata, faults, "metadata") if isinstance(metadata, Mapping) else {}
+    version = _text(details.get("version"), "version", faults, NAME_MAX)
+    return Document(version, presets, categories, tuple(faults.texts[:PROBLEMS_MAX]))
+
+
+@dataclass
+class Faults:
+    """Sentences about a document or about one preset, each with its line."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def add(self, node: Node, sentence: str) -> None:
+        self.texts.append(f"Line {node.line}: {sentence}")
+
+
+# --- pieces of the tree ----------------------------------------------------------------------------------------------
+
+
+def _fields(mapping: Mapping, faults: Faults, owner: str) -> dict[str, Node]:
+    """By name; of a name that is there twice the first one counts."""
+    fields: dict[str, Node] = {}
+    for key, node in mapping.pairs:
+        if key.text in fields:
+            faults.add(key, f"“{_short(key.text)}” is there twice in {owner}; the first one is used.")
+        else:
+            fields[key.text] = node
+    return fields
+
+
+def _text(node: Node | None, name: str, faults: Faults, longest: int = TEXT_MAX) -> str:
+    if node is None or (isinstance(node, Scalar) and node.is_null):
+        return ""
+    if not isinstance(node, Scalar):
+        faults.add(node, f"“{name}” should be a text.")
+        return ""
+    return _clean(node.text, longest)
+
+
+def _clean(text: str, longest: int) -> str:
+    text = "".join(letter for letter in text if letter.isprintable() or letter == "\n").strip()
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _flag(node: Node | None, name: str, faults: Faults) -> bool:
+    text = _text(node, name, faults).lower()
+    if node is not None and text not in {"", "true", "yes", "on", "1", "false", "no", "off", "0"}:
+        faults.add(node, f"“{name}” should be true or false.")
+    return text in {"true", "yes", "on", "1"}
+
+
+def _items(node: Node | None, name: str, faults: Faults, most: int) -> Iterator[Node]:
+    if node is None or (isinstance(node, Scalar) and node.is_null):
+        return
+    if not isinstance(node, Sequence):
+        faults.add(node, f"“{name}” should be a list.")
+        return
+    if len(node.items) > most:
+        faults.add(node, f"“{name}” has {len(node.items)} entries; only the first {most} are used.")
+    yield from node.items[:most]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+# --- categories and presets ------------------------------------------------------------------------------------------
+
+
+def _categories(node: Node | None, faults: Faults) -> dict[str, Category]:
+    if not isinstance(node, Mapping):
+        if node is not None and not (isinstance(node, Scalar) and node.is_null):
+            faults.add(node, "“categories” should be a list of names with their descriptions.")
+        return {}
+    categories = {}
+    for name, value in list(_fields(node, faults, "categories").items())[:CATEGORIES_MAX]:
+        fields = _fields(value, faults, f"category “{_short(name)}”") if isinstance(value, Mapping) else {}
+        description = _text(fields.get("description"), "description", faults)
+        categories[_clean(name, NAME_MAX)] = Category(description, _type(fields.get("type"), faults))
+    return categories
+
+
+def _type(node: Node | None, faults: Faults) -> str:
+    text = _text(node, "type", faults, 30).lower()
+    return text if re.fullmatch(r"[a-z0-9_-]{1,30}", text) else ""
+
+
+def _presets(listed: Mapping, categories: dict[str, Category], faults: Faults) -> dict[str, Preset]:
+    presets: dict[str, Preset] = {}
+    for key, node in listed.pairs:
+        if problem := _id_problem(key.text, presets):
+            faults.add(key, problem)
+        elif not isinstance(node, Mapping):
+            what = f"the tag {_short(node.tag)}" if isinstance(node, Tagged) else "no fields"
+            faults.add(node, f"“{key.text}” has {what} and is left out.")
+        elif len(presets) >= PRESETS_MAX:
+            faults.add(key, f"More than {PRESETS_MAX} presets; the rest is left out.")
+            break
+        else:
+            presets[key.text] = _preset(key.text, node, categories)
+    return presets
+
+
+def _id_problem(text: str, presets: dict[str, Preset]) -> str:
+    if not is_preset_id(text):
+        return (
+            f"“{_short(text)}” cannot be an id and is left out. An id has up to 200 letters, digits and _ . : - "
+            f"and is none of {', '.join(sorted(TAKEN))}."
+        )
+    if text.startswith(OTHER_SOURCES):
+        return f"“{_short(text)}” is left out: ids that begin with {', '.join(OTHER_SOURCES)} are taken."
+    if text in presets:
+        return f"The id “{_short(text)}” is there twice; the first one is used."
+    return ""
+
+
+def _preset(preset_id: str, node: Mapping, categories: dict[str, Category]) -> Preset:
+    faults = Faults()
+    fields = _fields(node, faults, f"“{_short(preset_id)}”")
+
+    def text(name: str, longest: int = TEXT_MAX) -> str:
+        return _text(fields.get(name), name, faults, longest)
+
+    category = text("category", NAME_MAX) or "Other"
+    kind = _type(fields.get("type"), faults) or (categories[category].type if category in categories else "")
+    files, problem = _files(node, fields.get("files"), faults)
+    tags = (_text(tag, "tags", faults, TAG_MAX) for tag in _items(fields.get("tags"), "tags", faults, TAGS_MAX))
+    return Preset(
+        id=preset_id,
+        name=text("name", NAME_MAX) or preset_id,
+        category=category,
+        type=kind or "other",
+        description=text("description"),
+        download_size=text("download_size", 100),
+        files=files,
+        use_case=text("use_case"),
+        tags=tuple(dict.fromkeys(filter(None, tags))),
+        source="file",
+        warnings=tuple(faults.texts[:PROBLEMS_MAX]),
+        problem=problem,
+    )
+
+
+def _files(preset: Mapping, node: Node | None, faults: Faults) -> tuple[tuple[PresetFile, ...], str]:
+    """The usable files, and why the preset cannot be installed when one that it needs is not among them."""
+    files: dict[str, PresetFile] = {}
+    problem = ""
+    for entry in _items(node, "files", faults, FILES_MAX):
+        known = len(faults.texts)
+        file = _file(entry, faults)
+        if file is None:
+            optional = isinstance(entry, Mapping) and _flag(dict(_named(entry)).get("optional"), "optional", Faults())
+            problem = problem or ("" if optional else faults.texts[known])
+        elif canonical(file.path) in files:
+            faults.add(entry, f"{file.path} is there twice; the first one is used.")
+        else:
+            files[canonical(file.path)] = file
+            _warn_of_pickle(file, entry, faults)
+    if not files and not problem:
+        faults.add(preset, "It lists no files.")
+        problem = faults.texts[-1]
+    return tuple(files.values()), problem
+
+
+def _named(mapping: Mapping) -> Iterator[tuple[str, Node]]:
+    return ((key.text, node) for key, node in mapping.pairs)
+
+
+def _file(node: Node, faults: Faults) -> PresetFile | None:
+    """The file, or None with the reason in ``faults``."""
+    if not isinstance(node, Mapping):
+        faults.add(node, "A file needs a path and a url.")
+        return None
+    fields = _fields(node, faults, "a file")
+    written = {name: _text(fields.get(name), name, Faults(), TEXT_MAX) for name in ("path", "url")}
+    try:
+        path = parse_model_path(written["path"])
+    except TransferError as refusal:
+        faults.add(fields.get("path", node), str(refusal))
+        return None
+    url = clean_url(written["url"])
+    if not url:
+        faults.add(fields.get("url", node), f"{path} has no http(s) address that can be used.")
+        return None
+    size = _text(fields.get("size"), "size", faults, 100)
+    return PresetFile(path, url, size, _flag(fields.get("optional"), "optional", faults))
+
+
+# --- faults that real catalogues have --------------------------------------------------------------------------------
+
+
+def _warn_of_pickle(file: PresetFile, node: Node, faults: Faults) -> None:
+    name, origin = PurePosixPath(file.path), PurePosixPath(urlsplit(file.url).path)
+    if name.suffix.lower() == ".safetensors" and origin.suffix.lower() in PICKLES:
+        faults.add(
+            node,
+            f"{file.path} is {origin.name} under another name. ComfyUI cannot load a {origin.suffix} file as "
+            ".safetensors, so its install is refused before anything is fetched.",
+        )

@@ -1,0 +1,88 @@
+"""Installing a preset: the same for button, API and command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db import transaction
+
+from downloads.models import DownloadHistory, Status
+from downloads.queue import enqueue
+from presets.catalogue import catalogue, wanted_files
+from presets.preset import Preset
+from presets.states import PresetState, preset_states
+from settings_app.hub_token import hub_token
+
+
+class UnknownPreset(LookupError):
+    """The catalogue has no such id; the message is a sentence."""
+
+
+class NotInstallable(ValueError):
+    """The catalogue's own fault keeps it from being installed; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``row`` is the install that is queued, or None when everything is here; ``message`` is a sentence."""
+
+    status: Literal["queued", "already_queued", "already_installed", "token_required"]
+    row: DownloadHistory | None
+    message: str
+
+
+def find_preset(preset_id: str) -> Preset:
+    """Raises UnknownPreset."""
+    preset = catalogue().presets.get(preset_id)
+    if preset is None:
+        raise UnknownPreset(
+            f"The catalogue has no preset “{preset_id[:200]}”. Refresh it, or look the id up in its list."
+        )
+    return preset
+
+
+def install(preset_id: str, *, force: bool = False) -> Outcome:
+    """Queue what is missing; with ``force`` everything, replacing each file once its successor is complete.
+
+    Raises UnknownPreset and NotInstallable.
+    """
+    preset = find_preset(preset_id)
+    state = preset_states([preset])[preset.id]
+    if state.row is not None and state.row.is_active:
+        return _queued_before(preset, state.row)
+    files = wanted_files(preset.id)
+    if not files:
+        raise NotInstallable(f"“{preset.name}” cannot be installed: {preset.problem} Correct the catalogue first.")
+    if state.installed and not force:
+        return Outcome("already_installed", None, f"{preset.name} is installed already.")
+    with transaction.atomic():
+        row, created = enqueue(preset.id, preset.name, files, force=force)
+        if not created:
+            return _queued_before(preset, row)
+        if _needs_token(state, force):
+            # Parked before a worker can see it: the queue is not held up by what the Hub is known to refuse.
+            row.park("token_required", _token_sentence(preset))
+            return Outcome("token_required", row, _token_sentence(preset))
+    ahead = DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING]).exclude(pk=row.pk).count()
+    place = f", after {ahead} other{'s' if ahead > 1 else ''}" if ahead else ""
+    return Outcome("queued", row, f"{preset.name} is queued{place}.")
+
+
+def _queued_before(preset: Preset, row: DownloadHistory) -> Outcome:
+    if row.status == Status.WAITING and row.reason == "token_required" and not hub_token():
+        return Outcome("token_required", row, _token_sentence(preset))
+    why = f": {row.error_message}" if row.status == Status.WAITING and row.error_message else "."
+    return Outcome("already_queued", row, f"{preset.name} is {row.status} already{why}")
+
+
+def _needs_token(state: PresetState, force: bool) -> bool:
+    to_fetch = [file for file in state.files if not file.optional and (force or not file.is_here)]
+    return any(file.gated for file in to_fetch) and not hub_token()
+
+
+def _token_sentence(preset: Preset) -> str:
+    return (
+        f"{preset.name} needs a Hugging Face token. Add one in Settings and accept the licence of its repository; "
+        "the download then starts by itself."
+    )

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from downloads.models import Status
+from presets import locks
+from presets.watch import Report, watch
+
+
+class Command(BaseCommand):
+    help = "Queue the files of a lock file as one install; each is fetched and held against its SHA-256."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--wait", action="store_true", help="until it has ended or waits for you")
+
+    def handle(self, *args: Any, file: Path, wait: bool, **options: Any) -> None:
+        try:
+            files = locks.read(file)
+        except locks.BadLock as fault:
+            raise CommandError(f"{file}: {fault}") from fault
+        row, created = locks.apply(files, file.stem)
+        self.stdout.write(f"{row.preset_id}: {len(files)} files {'queued' if created else f'are {row.status} already'}")
+        if not wait:
+            return
+        try:
+            (ended,) = watch([row], Report(self.stdout))
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. It goes on as soon as a worker runs.") from None
+        if ended.status != Status.COMPLETED:
+            sys.exit(1)

@@ -1,0 +1,70 @@
+"""What a preset is: a named set of model files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from settings_app.sizes import parse_size
+
+Source = Literal["file", "templates"]
+
+_WRITTEN_SIZE = re.compile(r"\d+(?:\.\d+)?\s*(?:[kmgt]i?)?b?", re.IGNORECASE)
+_LARGEST = 10**14  # bytes; no preset has 100 TB, so a larger number is a slip
+
+
+@dataclass(frozen=True, slots=True)
+class PresetFile:
+    """``path`` is relative to the models folder; ``size`` is as the catalogue has it, which is often a guess."""
+
+    path: str
+    url: str
+    size: str = ""
+    optional: bool = False
+
+    @property
+    def size_guess(self) -> int | None:
+        """Bytes by the catalogue, or None. What the host says (RemoteFile) is better."""
+        return written_size(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """``problem`` is a sentence when the preset cannot be installed as the catalogue has it, else ""."""
+
+    id: str
+    name: str
+    category: str
+    type: str
+    description: str
+    download_size: str
+    files: tuple[PresetFile, ...]
+    use_case: str
+    tags: tuple[str, ...]
+    source: Source
+    warnings: tuple[str, ...] = ()
+    problem: str = ""
+
+    def answers(self, words: str) -> bool:
+        """Whether each word stands somewhere in the id, the texts, the tags or the files' paths."""
+        texts = (self.id, self.name, self.category, self.description, self.use_case, *self.tags)
+        everything = "\n".join((*texts, *(file.path for file in self.files))).lower()
+        return all(word in everything for word in words.lower().split())
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    description: str
+    type: str
+
+
+@lru_cache(maxsize=4096)
+def written_size(text: str) -> int | None:
+    """Bytes of the first size in ``~15GB``, ``9.31GB (9536MB)`` or ``123456``; None when there is none."""
+    match = _WRITTEN_SIZE.search(text)
+    if match is None:
+        return None
+    size = parse_size(match[0])
+    return size if size <= _LARGEST else None

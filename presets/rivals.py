@@ -1,0 +1,75 @@
+"""One place in the models folder, several addresses for it: harmless with the same bytes, a conflict otherwise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from downloads.disk import canonical
+from downloads.files import Remote
+from presets.preset import Preset
+from workflows.scanner.names import url_key
+
+OTHERS_NAMED = 3  # other presets that a sentence lists by name
+
+# path → the addresses that presets fetch it from → the ids of these presets
+Rivals = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+def find_rivals(presets: Iterable[Preset]) -> Rivals:
+    """Only the (canonical) paths that have more than one address, as url_key."""
+    owners: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for preset in presets:
+        for file in preset.files:
+            owners[canonical(file.path)][url_key(file.url)].append(preset.id)
+    return {
+        path: {url: tuple(ids) for url, ids in addresses.items()}
+        for path, addresses in owners.items()
+        if len(addresses) > 1
+    }
+
+
+def warn_of_rivals(presets: Mapping[str, Preset]) -> dict[str, Preset]:
+    """The presets with a warning for each file that another one of them fetches from elsewhere."""
+    rivals = find_rivals(presets.values())
+    return {
+        preset.id: replace(preset, warnings=(*preset.warnings, *_sentences(preset, rivals)))
+        for preset in presets.values()
+    }
+
+
+def differing(preset: Preset, rivals: Rivals, remotes: Mapping[str, Remote]) -> list[str]:
+    """A sentence for each file of which the hosts say that other presets have other bytes under its path."""
+    sentences = []
+    for file in preset.files:
+        own = remotes.get(file.url)
+        others = [
+            owner
+            for url, owners in rivals.get(canonical(file.path), {}).items()
+            if own and own.sha256 and (remote := remotes.get(url)) and remote.sha256 not in {"", own.sha256}
+            for owner in owners
+        ]
+        if others:
+            sentences.append(
+                f"{file.path} has other content in {_listed(others)}: they cannot be installed side by side."
+            )
+    return sentences
+
+
+def _sentences(preset: Preset, rivals: Rivals) -> list[str]:
+    sentences = []
+    for file in preset.files:
+        addresses = rivals.get(canonical(file.path), {})
+        others = [owner for url, owners in addresses.items() if url != url_key(file.url) for owner in owners]
+        if others:
+            sentences.append(
+                f"{file.path} comes from another address in {_listed(others)}. Should the content differ, they cannot "
+                "be installed side by side; the second install then says so before it fetches anything."
+            )
+    return sentences
+
+
+def _listed(others: list[str]) -> str:
+    more = f" and {len(others) - OTHERS_NAMED} more" if len(others) > OTHERS_NAMED else ""
+    return ", ".join(others[:OTHERS_NAMED]) + more

@@ -1,0 +1,170 @@
+"""Is it installed? Derived for any number of presets from one look at the disk and four queries, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Max
+
+from downloads.disk import canonical
+from downloads.files import PARTIAL, Knowledge, is_here
+from downloads.models import DownloadHistory, Status
+from presets.catalogue import catalogue
+from presets.preset import Preset, PresetFile, written_size
+from presets.rivals import Rivals, differing
+
+FEW = 20  # presets of which only the addresses are looked up, instead of reading all
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A preset's file as it is now. ``status`` is here, unverified, partial, missing, conflict or broken."""
+
+    file: PresetFile
+    status: str
+    size_bytes: int | None  # of the host, else of the file here, else the catalogue's guess
+    bytes_here: int
+    gated: bool
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def url(self) -> str:
+        return self.file.url
+
+    @property
+    def size(self) -> str:
+        return self.file.size
+
+    @property
+    def optional(self) -> bool:
+        return self.file.optional
+
+    @property
+    def is_here(self) -> bool:
+        return is_here(self.status)
+
+    @property
+    def missing_bytes(self) -> int:
+        return 0 if self.is_here else max(0, (self.size_bytes or 0) - self.bytes_here)
+
+
+@dataclass(frozen=True, slots=True)
+class PresetState:
+    """``row`` is the active install, or the newest one when that has failed. Sizes in bytes, guesses included."""
+
+    status: str
+    installed: bool
+    size_bytes: int
+    missing_bytes: int
+    gated: bool
+    files: tuple[FileState, ...]
+    row: DownloadHistory | None
+    warnings: tuple[str, ...]
+
+
+def preset_states(presets: Iterable[Preset]) -> dict[str, PresetState]:
+    """By id. The number of queries does not depend on the number of presets."""
+    presets = list(presets)
+    ids = [preset.id for preset in presets]
+    rivals = catalogue().rivals
+    knowledge = Knowledge.gather(_urls(presets, rivals) if len(presets) <= FEW else None)
+    active = {row.preset_id: row for row in DownloadHistory.objects.filter(preset_id__in=ids).active()}
+    failed = {row.preset_id: row for row in _newest_if_failed(ids)}
+    states = {}
+    for preset in presets:
+        files = tuple(_file_state(file, knowledge) for file in preset.files)
+        row = active.get(preset.id) or failed.get(preset.id)
+        warnings = (*preset.warnings, *differing(preset, rivals, knowledge.remotes))
+        states[preset.id] = _preset_state(preset, files, row, warnings)
+    return states
+
+
+def _urls(presets: Iterable[Preset], rivals: Rivals) -> set[str]:
+    """Their own addresses, and those that other presets fetch the same paths from."""
+    files = [file for preset in presets for file in preset.files]
+    return {file.url for file in files} | {url for file in files for url in rivals.get(canonical(file.path), ())}
+
+
+def _newest_if_failed(ids: Sequence[str]) -> Iterable[DownloadHistory]:
+    newest = DownloadHistory.objects.filter(preset_id__in=ids).order_by().values("preset_id").annotate(id=Max("pk"))
+    return DownloadHistory.objects.filter(pk__in=newest.values("id"), status=Status.FAILED)
+
+
+def _file_state(file: PresetFile, knowledge: Knowledge) -> FileState:
+    status = knowledge.state(file.path, file.url)
+    remote = knowledge.remotes.get(file.url)
+    size = remote.size if remote else None
+    if size is None and is_here(status):
+        found = knowledge.index.find(file.path)
+        size = found.size if found else None
+    if size is None:
+        size = file.size_guess
+    bytes_here = knowledge.bytes_here(file.path) if status == PARTIAL else (size or 0) * is_here(status)
+    return FileState(file, status, size, bytes_here, bool(remote and remote.gated))
+
+
+def _preset_state(
+    preset: Preset, files: tuple[FileState, ...], row: DownloadHistory | None, warnings: tuple[str, ...]
+) -> PresetState:
+    counted = [state for state in files if not state.optional] or files  # all optional: then all of them
+    installed = bool(counted) and not preset.problem and all(state.is_here for state in counted)
+    if row is not None and row.is_active:
+        status = str(row.status)
+    elif installed:
+        status, row = "installed", None
+    elif row is not None:
+        status = str(row.status)
+    elif any(state.is_here or state.status == PARTIAL for state in files):
+        status = "partial"
+    else:
+        status = "available"
+    size, missing = _sizes(preset, files)
+    return PresetState(
+        status=status,
+        installed=installed,
+        size_bytes=size,
+        missing_bytes=missing,
+        gated=any(state.gated for state in files if not state.optional),
+        files=files,
+        row=row,
+        warnings=warnings,
+    )
+
+
+def _sizes(preset: Preset, files: tuple[FileState, ...]) -> tuple[int, int]:
+    """Bytes in all and bytes to fetch. Files of unknown size share what the catalogue's sum has left for them."""
+    size = sum(state.size_bytes or 0 for state in files)
+    missing = sum(state.missing_bytes for state in files)
+    unknown = [state for state in files if state.size_bytes is None]
+    left = max(0, (written_size(preset.download_size) or 0) - size)
+    if unknown and left:
+        absent = sum(not state.is_here for state in unknown)
+        return size + left, missing + left * absent // len(unknown)
+    return size, missing
+
+
+def installed_presets_needing(paths: Iterable[str], besides: Iterable[str] = ()) -> dict[str, list[str]]:
+    """For each of the paths that an installed preset needs: the names of these presets, ``besides`` (ids) left out.
+
+    What is being fetched or waits for it counts as needed too.
+    """
+    wanted = {canonical(path): path for path in paths}
+    left_out = set(besides)
+    owners = [
+        preset
+        for preset in catalogue().presets.values()
+        if preset.id not in left_out and any(canonical(file.path) in wanted for file in preset.files)
+    ]
+    states = preset_states(owners)
+    needed: dict[str, list[str]] = {}
+    for preset in owners:
+        state = states[preset.id]
+        if state.installed or (state.row is not None and state.row.is_active):
+            for file in preset.files:
+                if path := wanted.get(canonical(file.path)):
+                    needed.setdefault(path, []).append(preset.name)
+    return needed

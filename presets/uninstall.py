@@ -1,0 +1,116 @@
+"""Removing presets: their files go, what other installed presets need stays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+
+from activity.models import Activity
+from downloads import disk
+from downloads.disk import PART_SUFFIX, canonical, models_index
+from downloads.events import queue_updated
+from downloads.files import CONFLICT
+from downloads.models import DownloadHistory, ModelFile
+from downloads.transfer import delete_beneath, discard_partial
+from presets.preset import Preset
+from presets.states import installed_presets_needing, preset_states
+from settings_app.sizes import human_size
+
+
+class StillActive(ValueError):
+    """It is being installed; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class UninstallPlan:
+    """``delete`` lists paths, ``partials`` those that are only begun, ``keep`` names who needs a path. In bytes."""
+
+    delete: list[str]
+    partials: list[str]
+    keep: dict[str, list[str]]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Uninstalled:
+    names: tuple[str, ...]
+    deleted: list[str]
+    kept: list[str]
+    bytes: int
+
+    @property
+    def sentence(self) -> str:
+        what = (
+            f"{len(self.deleted)} file{'' if len(self.deleted) == 1 else 's'} deleted, {human_size(self.bytes)} freed"
+        )
+        stay = f"; {len(self.kept)} kept" if self.kept else ""
+        return f"{', '.join(self.names)}: {what}{stay}."
+
+
+def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
+    """What uninstalling all of them together would delete and keep."""
+    states = preset_states(presets)
+    index = models_index()
+    needed = installed_presets_needing(
+        {file.path for preset in presets for file in preset.files}, besides=[preset.id for preset in presets]
+    )
+    sizes: dict[str, int] = {}
+    partials: dict[str, int] = {}
+    keep: dict[str, list[str]] = {}
+    for file in (file for preset in presets for file in states[preset.id].files):
+        found = index.find(file.path)
+        if found is None:
+            begun = index.partials.get(canonical(file.path))
+            if begun and begun.root == settings.MODELS_DIR and file.path not in needed:
+                partials[begun.path.removesuffix(PART_SUFFIX)] = file.bytes_here
+        elif file.path in needed:
+            keep[file.path] = needed[file.path]
+        elif file.status == CONFLICT:
+            keep[file.path] = ["other content than this preset's"]
+        elif found.root != settings.MODELS_DIR:
+            keep[file.path] = [f"the other models folder {found.root}"]
+        else:
+            sizes[found.path] = found.size
+    return UninstallPlan(list(sizes), list(partials), keep, sum(sizes.values()) + sum(partials.values()))
+
+
+def uninstall(presets: Sequence[Preset]) -> Uninstalled:
+    """Delete the files of all of them. Raises StillActive, and TransferError when a file cannot be deleted."""
+    active = DownloadHistory.objects.filter(preset_id__in=[preset.id for preset in presets]).active().first()
+    if active:
+        raise StillActive(f"“{active.title}” is {active.status}. Cancel the download first, then uninstall.")
+    disk.forget()
+    plan = plan_uninstall(presets)
+    deleted: list[str] = []
+    try:
+        for path in plan.delete:
+            delete_beneath(settings.MODELS_DIR, path)
+            deleted.append(path)
+        for path in plan.partials:
+            discard_partial(settings.MODELS_DIR, path)
+    finally:
+        disk.forget()
+        _forget_records(deleted)
+    removed = Uninstalled(tuple(preset.name for preset in presets), deleted, list(plan.keep), plan.bytes)
+    Activity.log(
+        Activity.Type.PRESET,
+        Activity.Status.COMPLETED,
+        f"Uninstalled {', '.join(removed.names)}",
+        removed.sentence,
+        preset_ids=[preset.id for preset in presets],
+        deleted_files=deleted,
+        kept_files=removed.kept,
+    )
+    queue_updated()
+    return removed
+
+
+def _forget_records(deleted: list[str]) -> None:
+    """Also of files that stand under the other name of their folder (unet and diffusion_models are one)."""
+    gone = {canonical(path) for path in deleted}
+    with transaction.atomic():
+        records = [record.pk for record in ModelFile.objects.all() if canonical(record.path) in gone]
+        ModelFile.objects.filter(pk__in=records).delete()

@@ -1,0 +1,144 @@
+"""Is what lies on the disk what it should be? Structure first, because it is cheap, then the SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from django.utils import timezone
+
+from downloads.disk import FoundFile, canonical, models_index
+from downloads.models import DownloadHistory, ModelFile, RemoteFile, WantedFile
+from downloads.queue import enqueue
+from downloads.transfer import TransferError, check_structure
+from presets.catalogue import catalogue
+
+Verdict = Literal["ok", "unknown", "missing", "broken", "differs"]
+BLOCK = 2**20  # bytes
+GoOn = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """``sha256`` is "" when nobody knows what the content should be."""
+
+    path: str
+    url: str = ""
+    size: int | None = None
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """ok; unknown: structure is fine and nobody knows the SHA-256; missing, broken, differs: fetch it again."""
+
+    expected: Expected
+    verdict: Verdict
+    sentence: str
+    sha256: str = ""
+    found: FoundFile | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        return self.verdict in {"missing", "broken", "differs"}
+
+
+def everything_expected() -> list[Expected]:
+    """Each recorded file that is still here, and each file of a preset that is here without a record; by path.
+
+    A record whose file is gone says nothing: somebody deleted it, which is no damage.
+    """
+    index = models_index()
+    remotes = {remote.url: remote for remote in RemoteFile.objects.exclude(sha256="")}
+    expected: dict[str, Expected] = {}
+    for record in ModelFile.objects.order_by("path"):
+        if index.find(record.path):
+            expected[canonical(record.path)] = Expected(record.path, record.url, record.size, record.sha256)
+    claims: dict[str, set[Expected]] = defaultdict(set)
+    for preset in catalogue().presets.values():
+        for file in preset.files:
+            if canonical(file.path) not in expected and index.find(file.path):
+                remote = remotes.get(file.url)
+                claims[canonical(file.path)].add(
+                    Expected(file.path, file.url, remote.size, remote.sha256)
+                    if remote
+                    else Expected(file.path, file.url)
+                )
+    for place, ones in claims.items():
+        # Presets that want different content under one path: nobody can say which of them this file belongs to.
+        agreed = len({one.sha256 for one in ones}) == 1
+        one = min(ones, key=lambda one: one.url)
+        expected[place] = one if agreed else Expected(one.path)
+    return sorted(expected.values(), key=lambda one: one.path)
+
+
+def verify(expected: Iterable[Expected], read: GoOn = lambda count: None) -> Iterator[Checked]:
+    """One after the other, in the given order. ``read`` is told of each block of bytes that was hashed."""
+    index = models_index()
+    for one in expected:
+        found = index.find(one.path)
+        yield _verify(one, found, read) if found else Checked(one, "missing", "It is not here.")
+
+
+def _verify(one: Expected, found: FoundFile, read: GoOn) -> Checked:
+    try:
+        check_structure(found.file)
+        if one.size is not None and one.size != found.size:
+            return Checked(one, "differs", f"It has {found.size} bytes instead of {one.size}.", found=found)
+        if not one.sha256:
+            return Checked(one, "unknown", "Its structure is sound; nobody recorded its SHA-256.", found=found)
+        sha256 = file_sha256(found.file, read)
+    except TransferError as fault:
+        return Checked(one, "broken", str(fault).partition(". ")[0].rstrip(".") + ".", found=found)
+    except OSError as error:
+        return Checked(one, "broken", f"It cannot be read ({error.strerror}).", found=found)
+    if sha256 != one.sha256:
+        return Checked(one, "differs", f"Its SHA-256 is {sha256[:12]}… instead of {one.sha256[:12]}….", sha256, found)
+    return Checked(one, "ok", "Its SHA-256 is right.", sha256, found)
+
+
+def file_sha256(file: Path, read: GoOn) -> str:
+    digest = hashlib.sha256()
+    block = bytearray(BLOCK)
+    with file.open("rb", buffering=0) as source:
+        while count := source.readinto(block):
+            digest.update(memoryview(block)[:count])
+            read(count)
+    return digest.hexdigest()
+
+
+def record(checked: Checked) -> None:
+    """Vouch for a file that was found right but had no record, so that nobody needs to ask again."""
+    if checked.verdict == "ok" and checked.found is not None:
+        ModelFile.objects.get_or_create(
+            path=checked.expected.path,
+            defaults={
+                "size": checked.found.size,
+                "mtime_ns": checked.found.mtime_ns,
+                "sha256": checked.sha256,
+                "url": checked.expected.url,
+            },
+        )
+
+
+def repair(bad: Iterable[Checked]) -> tuple[DownloadHistory | None, list[str]]:
+    """Queue the bad files for a new fetch that replaces each one on success only.
+
+    The install, or None when no address is known; and the paths without one.
+    """
+    wanted, without = [], []
+    for checked in bad:
+        one = checked.expected
+        if one.url:
+            wanted.append(WantedFile(one.path, one.url, one.size, one.sha256))
+        else:
+            without.append(one.path)
+    if not wanted:
+        return None, without
+    title = f"Repair of {len(wanted)} file{'' if len(wanted) == 1 else 's'}"
+    row, _ = enqueue(f"lock:repair-{timezone.now():%Y%m%d-%H%M%S}", title, wanted, force=True)
+    return row, without

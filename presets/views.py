@@ -1,0 +1,178 @@
+"""The Models page: choosing, installing, removing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+
+from downloads.board import history_of
+from downloads.models import DownloadHistory, WrongState
+from downloads.transfer import TransferError
+from downloads.views import came_from
+from presets import refresh as refreshing
+from presets.catalogue import catalogue
+from presets.install import NotInstallable, Outcome
+from presets.install import install as install_preset
+from presets.preset import Preset
+from presets.shelf import SORTS, STATES, Choice, entry, shelf
+from presets.uninstall import StillActive, plan_uninstall
+from presets.uninstall import uninstall as uninstall_preset
+
+PIECES = {"shelf": "presets/_shelf.html", "more": "presets/_cards.html"}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request", "HX-Target")
+def index(request: HttpRequest) -> HttpResponse:
+    """The shelf; a POST acts on the models that were ticked on it."""
+    if request.method == "POST":
+        return _act_on_selection(request)
+    choice = Choice.of(request.GET)
+    context = {
+        "shelf": shelf(choice, request.GET.get("page", "1")),
+        "choice": choice,
+        "sorts": SORTS,
+        "states": STATES,
+        "catalogue": catalogue(),
+    }
+    template = PIECES.get(request.htmx.target or "", "presets/index.html")  # type: ignore[attr-defined]
+    return render(request, template, context)
+
+
+@require_safe
+@vary_on_headers("HX-Request", "HX-Target")
+def detail(request: HttpRequest, preset_id: str) -> HttpResponse:
+    preset = _preset(preset_id)
+    context = {"entry": entry(preset), "choice": Choice.of(request.GET)}
+    target = request.htmx.target or ""  # type: ignore[attr-defined]
+    if target.startswith("card-"):
+        return render(request, "presets/_card.html", context)
+    context["history"] = history_of(preset.id)
+    return render(request, "presets/_detail.html" if target == "preset" else "presets/detail.html", context)
+
+
+@require_POST
+def install(request: HttpRequest, preset_id: str) -> HttpResponse:
+    """Queue it; where the Hub is known to ask for a token and there is none, the dialog for one comes up."""
+    outcome = _install(request, _preset(preset_id), force=request.POST.get("force") == "true")
+    if outcome is not None and outcome.status == "token_required":
+        answer = redirect("downloads:token")
+        answer.headers["X-Dialog"] = answer["Location"]
+        return answer
+    return redirect(came_from(request, "presets:index"))
+
+
+@require_safe
+@vary_on_headers("HX-Request")
+def reinstall(request: HttpRequest, preset_id: str) -> HttpResponse:
+    """Asks once before files that are here are fetched again."""
+    return render(request, "presets/reinstall.html", {"entry": entry(_preset(preset_id))})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request")
+def uninstall(request: HttpRequest, preset_id: str) -> HttpResponse:
+    """GET says what would be deleted and what stays, POST does it."""
+    preset = _preset(preset_id)
+    if request.method != "POST":
+        return _ask_before_uninstall(request, [preset])
+    _uninstall(request, [preset])
+    return redirect(came_from(request, "presets:index"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@vary_on_headers("HX-Request", "HX-Target")
+def refresh(request: HttpRequest) -> HttpResponse:
+    """GET says what a refresh would change (asked for when the dialog is open), POST fetches and replaces."""
+    if request.method == "POST":
+        try:
+            result = refreshing.refresh()
+        except refreshing.RefreshError as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, str(result))
+        return redirect(came_from(request, "presets:index"))
+    context: dict[str, object] = {"catalogue": catalogue(), "source": refreshing.source_url()}
+    if request.htmx.target == "refresh-plan" or "plan" in request.GET:  # type: ignore[attr-defined]
+        try:
+            context["plan"] = refreshing.plan()
+        except refreshing.RefreshError as refusal:
+            context["refusal"] = str(refusal)
+    return render(request, "presets/refresh.html", context)
+
+
+# --- several at once -----------------------------------------------------------------------------------------------
+
+
+def _act_on_selection(request: HttpRequest) -> HttpResponse:
+    known = catalogue().presets
+    chosen = [known[preset_id] for preset_id in request.POST.getlist("id") if preset_id in known]
+    action = request.POST.get("action")
+    if not chosen:
+        messages.error(request, "Nothing is selected. Tick the models first.")
+    elif action == "install":
+        outcomes = [_install(request, preset, quiet=True) for preset in chosen]
+        queued = sum(outcome is not None and outcome.status in {"queued", "token_required"} for outcome in outcomes)
+        messages.success(request, f"{queued} of {len(chosen)} are queued; the others are here or queued already.")
+    elif action == "cancel":
+        _cancel(request, chosen)
+    elif action == "uninstall" and "confirmed" not in request.POST:
+        return _ask_before_uninstall(request, chosen)
+    elif action == "uninstall":
+        _uninstall(request, chosen)
+    return redirect(came_from(request, "presets:index"))
+
+
+def _cancel(request: HttpRequest, presets: Iterable[Preset]) -> None:
+    rows = DownloadHistory.objects.filter(preset_id__in=[preset.id for preset in presets]).active()
+    cancelled = 0
+    for row in rows:
+        try:
+            row.cancel()
+            cancelled += 1
+        except WrongState:  # it ended a moment ago, which is as good
+            continue
+    messages.info(request, f"{cancelled} cancelled. What was fetched is kept.")
+
+
+def _ask_before_uninstall(request: HttpRequest, presets: list[Preset]) -> HttpResponse:
+    return render(request, "presets/uninstall.html", {"presets": presets, "plan": plan_uninstall(presets)})
+
+
+def _uninstall(request: HttpRequest, presets: list[Preset]) -> None:
+    try:
+        removed = uninstall_preset(presets)
+    except (StillActive, TransferError) as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, removed.sentence)
+
+
+def _install(request: HttpRequest, preset: Preset, *, force: bool = False, quiet: bool = False) -> Outcome | None:
+    """Queue one and say so; None when it cannot be installed as the catalogue has it."""
+    try:
+        outcome = install_preset(preset.id, force=force)
+    except (NotInstallable, TransferError) as refusal:
+        messages.error(request, str(refusal))
+        return None
+    if not quiet:
+        undo = (
+            f"undo={reverse('downloads:cancel', args=[outcome.row.pk])}"
+            if outcome.status == "queued" and outcome.row
+            else ""
+        )
+        messages.success(request, outcome.message, extra_tags=undo)
+    return outcome
+
+
+def _preset(preset_id: str) -> Preset:
+    try:
+        return catalogue().presets[preset_id]
+    except KeyError:
+        raise Http404(f"The catalogue has no “{preset_id}”.") from None

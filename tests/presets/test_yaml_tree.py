@@ -1,0 +1,127 @@
+"""Documents from strangers: bounded time and memory, and the line of whatever is wrong."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+
+from presets.yaml_tree import DOCUMENT_MAX, BadDocument, Mapping, Scalar, Sequence, Tagged, parse
+
+LARGE = DOCUMENT_MAX - 100
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(BadDocument) as caught:
+        parse(data)
+    return str(caught.value)
+
+
+def test_scalars_stay_the_text_that_was_written() -> None:
+    root = parse(b"version: 1.5.0\nsize: 010\nwhen: 2025-10-25\nyes: no\nnothing: ~\nquoted: '~'\n")
+    assert isinstance(root, Mapping)
+    assert [(key.text, value.text, value.is_null) for key, value in root.pairs if isinstance(value, Scalar)] == [
+        ("version", "1.5.0", False),
+        ("size", "010", False),
+        ("when", "2025-10-25", False),
+        ("yes", "no", False),
+        ("nothing", "~", True),
+        ("quoted", "~", False),
+    ]
+
+
+def test_everything_knows_its_line() -> None:
+    root = parse(b"# note\na:\n- x\n- y: 1\n")
+    assert isinstance(root, Mapping)
+    ((key, items),) = root.pairs
+    assert isinstance(items, Sequence)
+    assert (key.line, items.line, [item.line for item in items.items]) == (2, 3, [3, 4])
+
+
+def test_an_alias_stands_for_what_it_names() -> None:
+    root = parse(b"a: &files [x]\nb: *files\n")
+    assert isinstance(root, Mapping)
+    assert root.pairs[0][1] == root.pairs[1][1]
+
+
+def test_aliases_of_aliases_cost_nothing() -> None:
+    lines = [b"a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [b"a%d: &a%d [%s]" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 30)]
+    started = time.process_time()
+    parse(b"\n".join(lines))
+    assert time.process_time() - started < 1
+
+
+def test_merge_keys_are_ordinary_keys() -> None:
+    root = parse(b"a: &a {x: 1}\nb: {<<: *a}\n")
+    assert isinstance(root, Mapping)
+    merged = root.pairs[1][1]
+    assert isinstance(merged, Mapping)
+    assert [key.text for key, _ in merged.pairs] == ["<<"]
+
+
+def test_a_ring_is_refused() -> None:
+    assert refusal(b"a: &a [*a]") == "Line 1: the alias *a names nothing complete."
+
+
+@pytest.mark.parametrize("tag", ["!!python/object/apply:os.system", "!secret", "!!set", "!!binary"])
+def test_what_has_a_tag_of_its_own_is_not_built(tag: str) -> None:
+    root = parse(f"a: {tag} [x]\n".encode())
+    assert isinstance(root, Mapping)
+    assert isinstance(root.pairs[0][1], Tagged)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "The document is empty."),
+        (b"# nothing but a comment\n", "The document is empty."),
+        (b"a: b\nc: [d\ne: f", "Line 3, column 2: Did not find expected ',' or ']'."),
+        (b"a:\n\t- b", "Line 2, column 1: Found character that cannot start any token."),
+        (
+            b"\n <!doctype html><title>Log in</title>",
+            "This is a web page, not a catalogue. Use the address of the raw file.",
+        ),
+        (b"a: 1\nb: \xff\xfe", "Line 2 is not UTF-8 text. Save the file as UTF-8."),
+        (b"a: \x00", "Unacceptable character #x0000: control characters are not allowed."),
+        (b"a" * 50 * 2**20, "It is larger than 4 MB. A catalogue has some hundred kB at the most."),
+        (b"a: " + b"[" * 100, "Line 1: nested deeper than 20 levels."),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(data: bytes, sentence: str) -> None:
+    assert refusal(data) == sentence
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * LARGE,
+        b"{" * LARGE,
+        b"- " * (LARGE // 2),
+        b"? " * (LARGE // 2),
+        b'"' + b"a" * LARGE,
+        b"[" + b"a," * (LARGE // 2) + b"]",
+        b"a:\n" * (LARGE // 3),
+        b"".join(b"- &a%d x\n" % n for n in range(200_000)),
+        b"".join(b" " * n + b"a:\n" for n in range(2500)),
+        b"a: |\n" + b" x\n" * (LARGE // 3),
+        b"!" * LARGE,
+        b"---\n" * (LARGE // 4),
+    ],
+    ids=lambda data: ascii(data[:8]),
+)
+def test_the_largest_documents_end_quickly(data: bytes) -> None:
+    started = time.process_time()
+    try:
+        parse(data)
+    except BadDocument:
+        pass
+    assert time.process_time() - started < 5
+
+
+def test_without_libyaml_the_same_tree_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"a: {b: [1, ~, 'x']}\nc: |\n  two\n  lines\n"
+    fast = parse(text)
+    monkeypatch.setattr("presets.yaml_tree._Loader", yaml.SafeLoader)
+    assert parse(text) == fast
