@@ -1,0 +1,112 @@
+"""Which workflows this machine knows, and when a file is read again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from comfyui import folders
+from tests.workflows import make
+from tests.workflows.put import loader, put_workflow
+from workflows import comfyui_user, library
+from workflows.library import library as known
+from workflows.scanner import Scan, scan_file
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
+
+
+def ids() -> list[str]:
+    library.forget()
+    return list(known().workflows)
+
+
+def test_folders_are_read_with_everything_below_them(workspace: Path) -> None:
+    put_workflow("a.json")
+    put_workflow("deep/er/b.json")
+    (workspace / "workflows" / "c.png").write_bytes(make.png((b"tEXt", b"workflow\0" + make.dump(make.ui(loader())))))
+    (workspace / "workflows" / "cat.png").write_bytes(make.png())
+    (workspace / "workflows" / ".hidden.json").write_bytes(b"{}")
+    (workspace / "workflows" / "readme.txt").write_bytes(b"")
+    (workspace / "workflows" / "list.json").write_bytes(b"[]")
+
+    assert ids() == ["local:a.json", "local:c.png", "local:deep/er/b.json", "local:list.json"]
+    assert [workflow.scan.kind for workflow in known().workflows.values()] == ["ui", "ui", "ui", "not_workflow"]
+
+
+def test_each_folder_has_a_source_of_its_own_and_a_missing_one_is_empty(workspace: Path, settings: Any) -> None:
+    settings.WORKFLOW_DIRS = [workspace / "workflows", workspace / "gone", workspace / "more"]
+    (workspace / "more").mkdir()
+    (workspace / "more" / "b.json").write_bytes(make.dump(make.ui()))
+    put_workflow("a.json")
+    assert ids() == ["local:a.json", "local3:b.json"]
+
+
+def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counted(path: Path) -> Scan:
+        read.append(path.name)
+        return scan_file(path)
+
+    monkeypatch.setattr(library, "scan_file", counted)
+    put_workflow("a.json")
+    put_workflow("b.json")
+    known()
+    put_workflow("a.json", loader("changed.safetensors"))
+
+    names = [use.name for use in known().workflows["local:a.json"].scan.models]
+
+    assert names == ["changed.safetensors"]
+    assert read == ["a.json", "b.json", "a.json"]
+
+
+def test_a_new_process_reads_no_file_that_did_not_change(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_workflow("a.json")
+    before = known().workflows["local:a.json"]
+    monkeypatch.setattr(library, "_scans", None)
+    monkeypatch.setattr(library, "scan_file", None)
+    library._known = None
+    assert known().workflows["local:a.json"] == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1, "scans": {"a": 1}}', b'{"version": -1}'])
+def test_a_damaged_memory_is_only_made_anew(workspace: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    put_workflow("a.json")
+    (workspace / "data" / "workflows.json").write_bytes(content)
+    monkeypatch.setattr(library, "_scans", None)
+    assert ids() == ["local:a.json"]
+    kept = json.loads((workspace / "data" / "workflows.json").read_bytes())
+    assert [Path(path).name for path in kept["scans"]] == ["a.json"]
+
+
+def test_the_library_is_the_same_object_while_nothing_changes(workspace: Path) -> None:
+    put_workflow("a.json")
+    first = known()
+    library.forget()
+    assert known() is first
+
+
+@pytest.mark.usefixtures("templates")
+def test_the_official_templates_have_titles_categories_and_the_partner_flag() -> None:
+    templates = [workflow for workflow in known().workflows.values() if workflow.source == "templates"]
+    assert len(templates) > 600
+    assert all(workflow.name and workflow.category and workflow.type for workflow in templates)
+    assert {workflow.scan.kind for workflow in templates} == {"ui"}
+    assert 0 < sum(workflow.partner_api for workflow in templates) < len(templates)
+    assert "CheckpointLoaderSimple" in known().node_types
+
+
+def test_workflows_saved_in_comfyui_are_known_by_user(workspace: Path) -> None:
+    comfy = workspace / "ComfyUI"
+    for user in ("default", "ann_1"):
+        (comfy / "user" / user / "workflows").mkdir(parents=True)
+        (comfy / "user" / user / "workflows" / "a.json").write_bytes(make.dump(make.ui()))
+    (comfy / "custom_nodes").mkdir()
+    folders.keep({"folders": {}, "custom_nodes": [str(comfy / "custom_nodes")]})
+    comfyui_user.forget()
+    assert ids() == ["comfyui-ann_1:a.json", "comfyui:a.json"]

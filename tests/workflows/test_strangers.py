@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from comfyui.models import Report
+from workflows.scanner import Scan
+from workflows.strangers import Strangers, strangers
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("templates")]
+
+SCAN = Scan("ui", node_types=frozenset({"KSampler", "MyOwnNode"}))
+
+
+def test_the_templates_are_the_measure_until_comfyui_was_asked() -> None:
+    assert strangers(SCAN) == Strangers(("MyOwnNode",), certain=False)
+
+
+def test_comfyui_knows_best() -> None:
+    Report.objects.create(key=Report.NODES, value=["MyOwnNode"], taken_at=timezone.now())
+    assert strangers(SCAN) == Strangers(("KSampler",), certain=True)

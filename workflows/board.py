@@ -1,0 +1,142 @@
+"""What the Workflows page shows: the workflows that answer a search, in an order, with their verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+from django.core.paginator import Page, Paginator
+from django.http import QueryDict
+
+from downloads.board import Line, board
+from downloads.space import usable_bytes
+from workflows.library import TEMPLATES
+from workflows.verdict import VERDICTS, Entry, entries
+
+PAGE = 24
+SORTS = {"": "Nearest to ready", "name": "Name", "missing": "Least to fetch", "-missing": "Most to fetch"}
+VERDICT_WORDS = {
+    "ready": "Ready",
+    "fixable": "Fixable",
+    "missing": "Missing models",
+    "unknown": "Unknown models",
+    "unreadable": "Unreadable",
+    "not_workflow": "No workflow",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the person asked for, as it stands in the address."""
+
+    q: str = ""
+    verdict: str = ""
+    type: str = ""
+    category: str = ""
+    source: str = ""
+    fits: str = ""
+    local: str = ""  # only what runs without a partner's paid API
+    sort: str = ""
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Choice:
+        return cls(**{field.name: query.get(field.name, "").strip()[:200] for field in fields(cls)})
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but the tab and the order is chosen."""
+        return replace(self, verdict="", sort="") != Choice()
+
+
+@dataclass(frozen=True)
+class Card:
+    """An entry with the active install of what it lacks, if there is one."""
+
+    entry: Entry
+    line: Line | None
+    fits: bool
+
+
+@dataclass(frozen=True)
+class Shelf:
+    page: Page[Entry]
+    cards: list[Card]
+    tabs: list[tuple[str, str, int]]  # verdict, word, how many answer the search; "" stands for all
+    types: list[str]
+    categories: list[str]
+    sources: list[str]
+    usable: int  # bytes that installs may still take
+
+
+def shelf(choice: Choice, number: str) -> Shelf:
+    everything = list(entries().values())
+    usable = usable_bytes()
+    words = choice.q.lower().split()
+    found = [entry for entry in everything if _answers(entry, choice, usable, words)]
+    counts = Counter(entry.verdict for entry in found)
+    # What is no workflow at all is shown only when somebody asks for it.
+    shown = [e for e in found if e.verdict == choice.verdict or (not choice.verdict and e.verdict != "not_workflow")]
+    shown.sort(key=_order(choice.sort))
+    all_of_them = len(found) - counts["not_workflow"]
+    tabs = [("", "All", all_of_them), *((verdict, VERDICT_WORDS[verdict], counts[verdict]) for verdict in VERDICTS)]
+    lines = _lines()
+    page = Paginator(shown, PAGE).get_page(number)
+    cards = [Card(entry, lines.get(entry.install_id), entry.missing_bytes <= usable) for entry in page.object_list]
+    return Shelf(
+        page,
+        cards,
+        tabs,
+        sorted({entry.workflow.type for entry in everything}),
+        sorted({entry.workflow.category for entry in everything}),
+        list(dict.fromkeys(entry.workflow.source for entry in everything)),
+        usable,
+    )
+
+
+def card(entry: Entry) -> Card:
+    return Card(entry, _lines().get(entry.install_id), entry.missing_bytes <= usable_bytes())
+
+
+def line_of(install_id: str) -> Line | None:
+    return _lines().get(install_id)
+
+
+def _lines() -> dict[str, Line]:
+    now = board()
+    return {line.row.preset_id: line for line in (*now.running, *now.queued, *now.paused, *now.waiting)}
+
+
+def _answers(entry: Entry, choice: Choice, usable: int, words: list[str]) -> bool:
+    workflow = entry.workflow
+    return (
+        (not choice.type or workflow.type == choice.type)
+        and (not choice.category or workflow.category == choice.category)
+        and (not choice.source or workflow.source == choice.source)
+        and (not choice.local or not workflow.partner_api)
+        and (not choice.fits or entry.missing_bytes <= usable)
+        and all(word in entry.words for word in words)
+    )
+
+
+def _order(sort: str) -> Callable[[Entry], tuple[object, ...]]:
+    orders: dict[str, Callable[[Entry], tuple[object, ...]]] = {
+        "": _nearest,
+        "name": lambda e: (e.workflow.name.lower(),),
+        "missing": lambda e: (e.verdict == "unreadable", e.missing_bytes, e.workflow.name.lower()),
+        "-missing": lambda e: (-e.missing_bytes, e.workflow.name.lower()),
+    }
+    return orders.get(sort, orders[""])
+
+
+def _nearest(entry: Entry) -> tuple[object, ...]:
+    """Ready first, own workflows before templates, what runs on this machine before what calls a paid service."""
+    return (
+        VERDICTS.index(entry.verdict),
+        not entry.installable,
+        entry.missing_bytes,
+        len(entry.missing),
+        entry.workflow.partner_api,
+        not entry.needed,
+        entry.workflow.source == TEMPLATES,
+    )

@@ -1,0 +1,105 @@
+"""Fetching what a workflow lacks, as one install of its own: the same for button, API and command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+
+from downloads.disk import canonical
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status, WantedFile
+from downloads.queue import enqueue
+from presets.install import Outcome
+from settings_app.hub_token import hub_token
+from workflows.matching import ModelState
+from workflows.scanner.names import url_key
+from workflows.verdict import Judged
+
+
+class CannotInstall(ValueError):
+    """Nobody knows where a file comes from, or its name may not be used; the message is a sentence."""
+
+
+class UnconfirmedHosts(ValueError):
+    """Files would come from hosts that nobody vouches for: a person has to confirm them by name."""
+
+    def __init__(self, hosts: Collection[str]) -> None:
+        self.hosts = sorted(hosts)
+        super().__init__(
+            f"This would fetch from {', '.join(self.hosts)}, which the catalogue does not know. "
+            "Confirm the address if you trust it."
+        )
+
+
+def install(
+    judged: Judged, preset_id: str, title: str, *, hosts: Collection[str] = (), urls: Collection[str] = ()
+) -> Outcome:
+    """Queue what is missing. ``hosts`` are those confirmed by a person, ``urls`` a choice among the providers.
+
+    Raises CannotInstall and UnconfirmedHosts; nothing is queued then.
+    """
+    _refuse_what_cannot_be(judged, title)
+    if not judged.to_fetch:
+        more = " Fix what lies in the wrong place." if judged.verdict == "fixable" else ""
+        return Outcome("already_installed", None, f"Nothing has to be fetched for {title}.{more}")
+    wanted = [_wanted(state, urls) for state in judged.to_fetch]
+    unknown = {p.host for s in judged.to_fetch for p in s.providers if not p.known_host and p.url in _urls(wanted)}
+    if unconfirmed := unknown - {host.lower() for host in hosts}:
+        raise UnconfirmedHosts(unconfirmed)
+    with transaction.atomic():
+        if row := DownloadHistory.objects.filter(preset_id=preset_id).active().first():
+            return Outcome("already_queued", row, f"{title} is {row.status} already.")
+        rest, others = _not_queued_yet(wanted)
+        if not rest:
+            names = ", ".join(sorted({f"“{row.title}”" for row in others}))
+            return Outcome("already_queued", others[0], f"Everything that {title} lacks is queued already by {names}.")
+        row, created = enqueue(preset_id, title, rest)
+        if not created:
+            return Outcome("already_queued", row, f"{title} is {row.status} already.")
+        fetched = _urls(rest)
+        gated = any(p.gated for s in judged.to_fetch for p in s.providers if p.url in fetched)
+        if gated and not hub_token():
+            sentence = (
+                f"{title} needs a Hugging Face token. Add one in Settings and accept the licence of its repositories; "
+                "the download then starts by itself."
+            )
+            row.park("token_required", sentence)
+            return Outcome("token_required", row, sentence)
+    ahead = DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING]).exclude(pk=row.pk).count()
+    place = f", after {ahead} other{'s' if ahead > 1 else ''}" if ahead else ""
+    count = f"{len(rest)} file{'' if len(rest) == 1 else 's'}"
+    return Outcome("queued", row, f"{title}: {count} queued{place}.")
+
+
+def _refuse_what_cannot_be(judged: Judged, title: str) -> None:
+    for state in judged.needed:
+        if state.status == "invalid":
+            raise CannotInstall(f"{title} cannot be installed. {state.problem}")
+    nowhere = [state.use.name for state in judged.to_fetch if not state.can_fetch]
+    if nowhere:
+        raise CannotInstall(
+            f"Nobody says where {', '.join(nowhere)} can be fetched from. Put it into the models folder yourself, "
+            "or add a preset with its address."
+        )
+
+
+def _wanted(state: ModelState, urls: Collection[str]) -> WantedFile:
+    provider = next((p for p in state.providers if p.url in urls), state.providers[0])
+    # Only the workflow's own word is pinned: what a host says of its file is asked anew when it is fetched.
+    sha256 = state.use.sha256 if provider.url == state.use.url else ""
+    return WantedFile(state.path, provider.url, provider.size_bytes, sha256)
+
+
+def _urls(files: Collection[WantedFile]) -> set[str]:
+    return {file.url for file in files}
+
+
+def _not_queued_yet(wanted: list[WantedFile]) -> tuple[list[WantedFile], list[DownloadHistory]]:
+    """What no active install brings already from the same address, and the installs that bring the others."""
+    coming = {
+        (canonical(file.path), url_key(file.url)): file.download
+        for file in DownloadFile.objects.filter(download__status__in=ACTIVE).select_related("download").order_by("-pk")
+    }
+    rest = [file for file in wanted if (file.path, url_key(file.url)) not in coming]
+    others = [coming[key] for file in wanted if (key := (file.path, url_key(file.url))) in coming]
+    return rest, others

@@ -1,0 +1,274 @@
+"""All workflows this machine knows, each with its scan: the official templates and the folders of the user.
+
+A scan is kept by path, time, size and scanner version, in memory and in the data folder, so that neither a request nor
+a new process reads a file again that did not change.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from sys import intern
+from typing import Any, NamedTuple
+
+from django.conf import settings
+
+from presets.templates_source import templates_folder
+from workflows.scanner import VERSION, ModelUse, Scan, scan_file
+
+TEMPLATES, LOCAL = "templates", "local"
+MEDIA = (".png", ".webp", ".jpg", ".jpeg", ".flac", ".opus", ".ogg", ".mp4", ".mov")
+MAX_AGE = 3.0  # seconds that nobody looks whether files changed
+MOST_FILES = 20_000  # per folder of workflows; a whole disk is no folder of workflows
+log = logging.getLogger(__name__)
+
+# Further folders by the name of their source; the user's workflows of the ComfyUI beside us come in this way.
+more_folders: list[Callable[[], dict[str, Path]]] = []
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """A workflow file. ``size_hint`` is what the package says that all its models take, in bytes; 0 is unknown."""
+
+    id: str  # SOURCE:relative/path
+    source: str
+    path: str
+    file: Path
+    name: str
+    scan: Scan
+    category: str = ""
+    type: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    size_hint: int = 0
+    partner_api: bool = False
+    words: str = ""  # what a search looks through, in lower case
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """``node_types`` are those that official templates use: anything else may need custom nodes."""
+
+    workflows: dict[str, Workflow]
+    node_types: frozenset[str]
+
+
+class _Stamp(NamedTuple):
+    mtime_ns: int
+    size: int
+
+
+_lock = threading.Lock()
+_scans: dict[str, tuple[_Stamp, Scan]] | None = None  # by absolute path
+_known: tuple[float, tuple[Any, ...], Library] | None = None
+
+
+def library() -> Library:
+    """Cheap to call, safe from several threads; the same object while no file changes."""
+    global _known
+    with _lock:
+        folders = workflow_folders()
+        if _known and time.monotonic() - _known[0] < MAX_AGE and _known[1][0] == folders:
+            return _known[2]
+        files = [(source, folder, _files(folder)) for source, folder in folders]
+        state = (folders, files)
+        found = _known[2] if _known and _known[1] == state else _read(files)
+        _known = (time.monotonic(), state, found)
+        return found
+
+
+def forget() -> None:
+    """Something was saved: look at the folders again at the next question."""
+    global _known
+    with _lock:
+        if _known is not None:
+            _known = (float("-inf"), *_known[1:])
+
+
+def workflow_folders() -> list[tuple[str, Path]]:
+    """Where the user's workflows lie, by source; the first folder is where dropped ones are saved."""
+    folders = {LOCAL if number == 1 else f"{LOCAL}{number}": d for number, d in enumerate(settings.WORKFLOW_DIRS, 1)}
+    for source in more_folders:
+        folders.update({name: folder for name, folder in source().items() if folder not in folders.values()})
+    return list(folders.items())
+
+
+def workflow_files(folder: Path) -> list[Path]:
+    """Each file below the folder that may be a workflow, sorted."""
+    return [folder / path for path, _ in _files(folder)]
+
+
+def _files(folder: Path) -> list[tuple[str, _Stamp]]:
+    """Each file that may be a workflow, by its path below the folder, sorted; links to folders are not followed.
+
+    Thousands of files are looked at every few seconds, so this makes no objects but the stamps.
+    """
+    found: list[tuple[str, _Stamp]] = []
+    pending = [""]
+    while pending and len(found) < MOST_FILES:
+        below = pending.pop()
+        try:
+            with os.scandir(folder / below if below else folder) as entries:
+                for entry in entries:
+                    path = below + entry.name
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{path}/")
+                    elif entry.name.lower().endswith((".json", *MEDIA)) and (stamp := _entry_stamp(entry)):
+                        found.append((path, stamp))
+        except OSError:  # gone, or not ours to read
+            continue
+    if len(found) > MOST_FILES:
+        log.warning("%s holds more than %d files; the rest is left out.", folder, MOST_FILES)
+    return sorted(found)[:MOST_FILES]
+
+
+def _entry_stamp(entry: os.DirEntry[str]) -> _Stamp | None:
+    """None for what is no file, is gone since, or has a name that no address can carry."""
+    try:
+        entry.name.encode()
+        status = entry.stat()
+    except (OSError, UnicodeEncodeError):
+        return None
+    return _Stamp(status.st_mtime_ns, status.st_size) if entry.is_file() else None
+
+
+def _read(folders: list[tuple[str, Path, list[tuple[str, _Stamp]]]]) -> Library:
+    files = [(source, path, folder / path, stamp) for source, folder, found in folders for path, stamp in found]
+    templates = [(fields, file, _stamp(file)) for fields, file in _template_entries()]
+    scans = _scans_of([(file, stamp) for _, file, stamp in templates] + [(file, stamp) for *_, file, stamp in files])
+    workflows = [Workflow(file=file, scan=scans[str(file)], **fields) for fields, file, _ in templates]
+    node_types = frozenset().union(*(workflow.scan.node_types for workflow in workflows))
+    for source, path, file, _ in files:
+        scan = scans[str(file)]
+        if file.suffix.lower() in MEDIA and scan.kind not in {"ui", "api"}:
+            continue  # a picture among pictures
+        folder = path.rpartition("/")[0]
+        workflows.append(
+            Workflow(
+                f"{source}:{path}",
+                source,
+                path,
+                file,
+                file.stem,
+                scan,
+                category=folder or "Your workflows",
+                type="yours",
+                words=path.lower(),
+            )
+        )
+    return Library({workflow.id: workflow for workflow in workflows}, node_types)
+
+
+def _stamp(file: Path) -> _Stamp:
+    try:
+        status = file.stat()
+    except OSError:
+        return _Stamp(0, -1)
+    return _Stamp(status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=1)
+def _template_entries() -> tuple[tuple[dict[str, Any], Path], ...]:
+    """Fields and file of each template in the package's index; read once, a new package comes with a restart."""
+    folder = templates_folder()
+    try:
+        index = json.loads((folder / "index.json").read_bytes()) if folder else []
+        groups = [group for group in index if isinstance(group, dict)]
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("The index of the official templates cannot be read: %s", error)
+        return ()
+    found: dict[str, tuple[dict[str, Any], Path]] = {}
+    for group in groups:
+        for entry in group.get("templates") or ():
+            if folder and isinstance(entry, dict) and isinstance(entry.get("name"), str):
+                fields = _template_fields(group, entry)
+                found.setdefault(fields["id"], (fields, folder / fields["path"]))
+    return tuple(found.values())
+
+
+def _template_fields(group: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
+    name = Path(entry["name"]).name
+    size = entry.get("size")
+    title, description = str(entry.get("title") or name), str(entry.get("description") or "")
+    tags = tuple(dict.fromkeys(map(str, [*(entry.get("tags") or ()), *(entry.get("models") or ())])))
+    category = str(group.get("title") or "Other")
+    return {
+        "id": f"{TEMPLATES}:{name}.json",
+        "source": TEMPLATES,
+        "path": f"{name}.json",
+        "name": title,
+        "category": category,
+        "type": str(group.get("type") or "other"),
+        "description": description,
+        "tags": tags,
+        "size_hint": size if isinstance(size, int) and size > 0 else 0,
+        "partner_api": entry.get("openSource") is False,
+        "words": "\n".join((name, title, description, category, *tags)).lower(),
+    }
+
+
+# --- kept scans ----------------------------------------------------------------------------------------------------
+
+
+def _scans_of(files: list[tuple[Path, _Stamp]]) -> dict[str, Scan]:
+    """Scans by absolute path; what did not change is not read again, what is gone is forgotten."""
+    global _scans
+    known = _kept() if _scans is None else _scans
+    scans: dict[str, tuple[_Stamp, Scan]] = {}
+    read = 0
+    for file, stamp in files:
+        before = known.get(str(file))
+        if before is None or before[0] != stamp:
+            before = (stamp, scan_file(file))
+            read += 1
+        scans[str(file)] = before
+    if read or scans.keys() != known.keys():
+        _keep(scans)
+    _scans = scans
+    return {path: scan for path, (_, scan) in scans.items()}
+
+
+def _place() -> Path:
+    return Path(settings.DATA_DIR) / "workflows.json"
+
+
+def _kept() -> dict[str, tuple[_Stamp, Scan]]:
+    try:
+        kept = json.loads(_place().read_bytes())
+        if kept["version"] != VERSION:
+            return {}
+        return {path: (_Stamp(*stamp), _restored(scan)) for path, (stamp, scan) in kept["scans"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or not as it was written
+        return {}
+
+
+def _restored(kept: dict[str, Any]) -> Scan:
+    models = tuple(ModelUse(**model) for model in kept["models"])
+    # The same few hundred names stand in thousands of files.
+    return Scan(kept["kind"], models, frozenset(map(intern, kept["node_types"])), kept["error"])
+
+
+def _keep(scans: dict[str, tuple[_Stamp, Scan]]) -> None:
+    """Whole or not at all; a data folder that cannot be written only costs time at the next start."""
+    kept = {}
+    for path, (stamp, scan) in scans.items():
+        models = [vars(model) for model in scan.models]
+        kept[path] = (stamp, vars(scan) | {"models": models, "node_types": sorted(scan.node_types)})
+    place = _place()
+    try:
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".workflows.")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"version": VERSION, "scans": kept}, file)
+        Path(name).replace(place)
+    except OSError as error:
+        log.debug("The workflows are read anew at the next start: %s", error)

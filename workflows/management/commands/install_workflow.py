@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from downloads.transfer import TransferError
+from workflows.install import CannotInstall, UnconfirmedHosts, install
+from workflows.scanner import scan_file
+from workflows.verdict import Judged, entries, install_id, judge
+
+
+class Command(BaseCommand):
+    help = "Queue what workflows lack. A PATH is a file, or the id of a workflow as scan_workflows prints it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("paths", nargs="+", metavar="PATH")
+        parser.add_argument(
+            "--allow-host", action="append", default=[], metavar="HOST", help="also fetch from this host; repeatable"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        failed = 0
+        for path in options["paths"]:
+            judged, preset_id, title = _judged(path)
+            try:
+                if judged.scan.error:
+                    raise CannotInstall(judged.scan.error)
+                outcome = install(judged, preset_id, title, hosts=options["allow_host"])
+            except UnconfirmedHosts as refusal:
+                failed += 1
+                hosts = " ".join(f"--allow-host {host}" for host in refusal.hosts)
+                self.stderr.write(f"{path}: {refusal} To do so add {hosts}.")
+            except (CannotInstall, TransferError) as refusal:
+                failed += 1
+                self.stderr.write(f"{path}: {refusal}")
+            else:
+                self.stdout.write(outcome.message)
+        if failed:
+            raise CommandError(f"{failed} of {len(options['paths'])} could not be queued.", returncode=1)
+
+
+def _judged(path: str) -> tuple[Judged, str, str]:
+    """What was found, the id and the title of its install."""
+    entry = entries().get(path)
+    if entry is not None:
+        return entry, entry.install_id, entry.workflow.name
+    file = Path(path)
+    return judge(scan_file(file)), install_id(str(file.absolute())), file.stem
