@@ -1,0 +1,205 @@
+"""Deleting model files and what is only begun: says first what will break, never leaves the models folder."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+
+from activity.models import Activity
+from downloads import disk
+from downloads.disk import FoundFile, models_index
+from downloads.events import queue_updated
+from downloads.models import DownloadHistory, ModelFile
+from downloads.tasks import look_again_now
+from downloads.transfer import TransferError, delete_beneath, discard_partial, reserved_bytes
+from settings_app.sizes import human_size
+from storage.models import FileHash
+from storage.needs import needs
+from storage.overview import StoredFile, overview
+
+
+class NotThere(LookupError):
+    """No such file in the models folder; the message is a sentence."""
+
+
+class Needed(ValueError):
+    """Presets or workflows need the file, or an install is writing it; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be deleted: ``frees`` bytes, and ``breaks`` the presets and workflows with these names."""
+
+    file: StoredFile
+    frees: int
+    breaks: tuple[str, ...]
+    install: DownloadHistory | None
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def refusal(self) -> str:
+        """Why it is not deleted even by force, or nothing."""
+        if self.install is None:
+            return ""
+        title, status = self.install.title, self.install.status
+        return f"{self.path} belongs to “{title}”, which is {status}. Cancel that download first."
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What deleting would do. ``missing`` are paths where nothing stands (any more)."""
+
+    candidates: tuple[Candidate, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def deletable(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if not candidate.refusal]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that become free."""
+        return sum(candidate.frees for candidate in self.deletable)
+
+    @property
+    def listed_bytes(self) -> int:
+        """What the sizes of the files add up to."""
+        return sum(candidate.file.size for candidate in self.deletable)
+
+    @property
+    def breaks(self) -> list[str]:
+        """Names of the presets and workflows that will no longer work."""
+        return sorted({name for candidate in self.deletable for name in candidate.breaks})
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """``bytes`` that became free; ``refused`` has a sentence for each file that stayed."""
+
+    paths: list[str]
+    bytes: int
+    refused: list[str]
+
+    @property
+    def sentence(self) -> str:
+        return f"{len(self.paths)} file{'' if len(self.paths) == 1 else 's'} deleted, {human_size(self.bytes)} freed."
+
+
+def plan(paths: Iterable[str]) -> Plan:
+    """Only files that a look into the models folder found can be deleted: names are compared, never joined."""
+    wanted = list(dict.fromkeys(paths))
+    known = overview().by_path
+    found = [known[path] for path in wanted if path in known]
+    asked = needs(found)
+    frees = _freed_bytes(found)
+    return Plan(
+        tuple(
+            Candidate(
+                file,
+                frees[file.path],
+                tuple(asked.names(file)),
+                asked.install_of(file.place),
+            )
+            for file in found
+        ),
+        tuple(path for path in wanted if path not in known),
+    )
+
+
+def _freed_bytes(files: Sequence[StoredFile]) -> dict[str, int]:
+    """By path. A file with several names (hard links) is free only when the last of them goes."""
+    names = Counter(file.found.identity for file in files if not file.found.is_link)
+    freed = {}
+    for file in files:
+        freed[file.path] = 0
+        with suppress(OSError):  # gone since the look at the disk
+            if not file.found.is_link and names.pop(file.found.identity, 0) == os.lstat(file.found.file).st_nlink:
+                freed[file.path] = file.size
+    return freed
+
+
+def delete_file(path: str, *, force: bool = False) -> Deleted:
+    """Delete one file. Raises NotThere, Needed (force overrides needs, not installs) and TransferError."""
+    intended = plan([path])
+    if intended.missing:
+        raise _not_there(path)
+    [candidate] = intended.candidates
+    if candidate.refusal:
+        raise Needed(candidate.refusal)
+    if candidate.breaks and not force:
+        names = ", ".join(f"“{name}”" for name in candidate.breaks)
+        raise Needed(f"{path} is needed by {names}. Delete it with force=true if that may stop working.")
+    if not delete_beneath(settings.MODELS_DIR, path):
+        raise _not_there(path)
+    return _deleted([candidate], [])
+
+
+def _not_there(path: str) -> NotThere:
+    disk.forget()  # whoever deleted it, the look at the disk is out of date
+    return NotThere(f"There is no {path} in the models folder.")
+
+
+def delete_files(paths: Iterable[str]) -> Deleted:
+    """Delete what a person was shown and has confirmed; one that cannot go does not keep the others."""
+    intended = plan(paths)
+    gone: list[Candidate] = []
+    refused = [candidate.refusal for candidate in intended.candidates if candidate.refusal]
+    for candidate in intended.deletable:
+        try:
+            if delete_beneath(settings.MODELS_DIR, candidate.path):
+                gone.append(candidate)
+        except TransferError as refusal:
+            refused.append(str(refusal))
+    return _deleted(gone, refused)
+
+
+def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
+    done = Deleted([candidate.path for candidate in gone], sum(candidate.frees for candidate in gone), refused)
+    if gone:
+        with transaction.atomic():
+            ModelFile.objects.filter(path__in=done.paths).delete()
+            FileHash.objects.filter(path__in=done.paths).delete()
+            _tell(f"Deleted {_named(done.paths)}", done.sentence, done.paths, done.bytes)
+    return done
+
+
+def delete_partial(path: str) -> Deleted:
+    """Throw away what was begun of the file ``path``. Raises NotThere, Needed and TransferError."""
+    path = path.removesuffix(disk.PART_SUFFIX)
+    partial = next((file for file in models_index().partials.values() if _is_partial_of(file, path)), None)
+    if partial is None:
+        raise NotThere(f"Nothing of {path} was begun in the models folder.")
+    if install := needs().install_of(path):
+        raise Needed(
+            f"“{install.title}” is {install.status} and continues from these bytes. Cancel that download first."
+        )
+    done = Deleted([path], reserved_bytes(settings.MODELS_DIR, path), [])
+    discard_partial(settings.MODELS_DIR, path)
+    with transaction.atomic():
+        _tell(f"Deleted the begun {path}", f"{human_size(done.bytes)} freed.", done.paths, done.bytes)
+    return done
+
+
+def _is_partial_of(file: FoundFile, path: str) -> bool:
+    return file.path == path + disk.PART_SUFFIX and file.root == settings.MODELS_DIR
+
+
+def _named(paths: list[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} model files"
+
+
+def _tell(title: str, sentence: str, paths: list[str], freed: int) -> None:
+    """The disk is looked at anew, the log has it, dashboards see it, and installs that wait for space are asked."""
+    disk.forget()
+    Activity.log(Activity.Type.PRESET, Activity.Status.COMPLETED, title, sentence, paths=paths, bytes=freed)
+    queue_updated()
+    transaction.on_commit(lambda: look_again_now(), robust=True)

@@ -1,0 +1,63 @@
+"""Who needs a file: installed presets, workflows that run with it, and installs in the queue."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from downloads.disk import canonical
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory
+from presets.states import installed_presets_needing
+from storage.overview import Overview, StoredFile, overview
+from workflows.needs import workflows_needing
+from workflows.verdict import Entry, entries
+
+
+@dataclass(frozen=True)
+class Needs:
+    """By place: names of what stops working without the file, and active installs that write it."""
+
+    presets: dict[str, list[str]]
+    workflows: dict[str, list[str]]
+    installs: dict[str, list[DownloadHistory]]
+
+    def names(self, file: StoredFile) -> list[str]:
+        """Presets first. Each name once: an official template may be a preset and a workflow."""
+        if not file.is_ours:
+            return []
+        names = (*self.presets.get(file.place, ()), *self.workflows.get(file.place, ()))
+        return list(dict.fromkeys(names))
+
+    def install_of(self, path: str) -> DownloadHistory | None:
+        return next(iter(self.installs.get(canonical(path), ())), None)
+
+    @cached_property
+    def places(self) -> frozenset[str]:
+        return frozenset({*self.presets, *self.workflows, *self.installs})
+
+
+def needs(files: Iterable[StoredFile] = ()) -> Needs:
+    """What is known of these files; of workflows and active installs, all that is known."""
+    listed = {file.place for file in files if file.is_ours and file.is_listed}
+    return Needs(installed_presets_needing(listed) if listed else {}, _workflows(), _installs())
+
+
+_kept: tuple[Overview, dict[str, Entry], dict[str, list[str]]] | None = None
+
+
+def _workflows() -> dict[str, list[str]]:
+    """Derived anew only when the disk, the catalogue or the workflows have changed."""
+    global _kept
+    seen, known = overview(), entries()
+    if not (_kept and _kept[0] is seen and _kept[1] is known):
+        _kept = (seen, known, workflows_needing({file.place for file in seen.by_path.values()}))
+    return _kept[2]
+
+
+def _installs() -> dict[str, list[DownloadHistory]]:
+    writers: dict[str, list[DownloadHistory]] = defaultdict(list)
+    for file in DownloadFile.objects.filter(download__status__in=ACTIVE).select_related("download"):
+        writers[canonical(file.path)].append(file.download)
+    return writers

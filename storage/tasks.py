@@ -1,0 +1,33 @@
+"""What the worker does for Storage."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from django.db import DatabaseError, connections
+from huey.contrib.djhuey import db_task
+
+from downloads.worker import stopping
+from storage.duplicates import Halted, search
+
+log = logging.getLogger(__name__)
+
+
+@db_task()
+def find_duplicates() -> None:
+    """Reading all models may take an hour, so it gets a thread of its own: Huey's few have to stay free."""
+    threading.Thread(target=run, name="duplicates", daemon=True).start()
+
+
+def run() -> None:
+    try:
+        hashed = search(stopping)
+    except Halted:
+        log.info("The search for duplicates was stopped; what it hashed is kept")
+    except DatabaseError as error:
+        log.warning("The search for duplicates ended: %s. Start it again on the Storage page.", error)
+    else:
+        log.info("The search for duplicates hashed %d files", hashed)
+    finally:
+        connections.close_all()
