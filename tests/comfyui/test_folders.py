@@ -1,0 +1,164 @@
+"""Folders as ComfyUI reports them: offered, used only when accepted, and missed when they are not ours."""
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client as Browser
+from django.utils import timezone
+
+from activity.models import Activity
+from comfyui import after_install, folders
+from comfyui.models import ComfyState, Report
+from comfyui.poller import Poller
+from downloads.disk import models_index
+from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
+from tests.fakecomfy import FakeComfy
+from tests.presets.makers import put_model, safetensors
+from tests.workflows.conftest import workspace  # noqa: F401 - a fixture
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
+
+
+@pytest.fixture
+def extra(comfy: FakeComfy, tmp_path: Path) -> Path:
+    """A folder that only ComfyUI knows of, with a model in it."""
+    folder = tmp_path / "volume" / "loras"
+    folder.mkdir(parents=True)
+    (folder / "style.safetensors").write_bytes(safetensors())
+    comfy.extra_folders = {"loras": [folder, Path("/only/in/the/container")]}
+    return folder
+
+
+def test_only_folders_that_are_here_are_offered(extra: Path, watched: Poller) -> None:
+    watched.step()
+    offered = {offer.path for offer in folders.read().offers()}
+    assert str(extra) in offered
+    assert "/only/in/the/container" not in offered
+    assert folders.read().kinds["loras"][-1] == "/only/in/the/container"
+
+
+def test_an_accepted_folder_counts_and_a_dropped_one_no_more(
+    extra: Path, comfy: FakeComfy, watched: Poller, admin_browser: Browser
+) -> None:
+    watched.step()
+    assert models_index().find("loras/style.safetensors") is None
+    admin_browser.post("/generate/folders/", {"folder": [str(extra), "/etc"]})
+    assert folders.read().accepted == [str(extra)]  # what was not offered is not taken
+    assert models_index().find("loras/style.safetensors") is not None
+    comfy.stop()
+    watched.step()
+    folders.forget()
+    assert models_index().find("loras/style.safetensors") is not None  # kept while ComfyUI is down
+    admin_browser.post("/generate/folders/")
+    assert models_index().find("loras/style.safetensors") is None
+
+
+def test_an_accepted_folder_that_is_unmounted_is_left_out(extra: Path, watched: Poller) -> None:
+    watched.step()
+    folders.accept([str(extra)])
+    extra.rename(extra.with_name("gone"))
+    folders.forget()
+    assert folders.reported_roots() == {}
+
+
+def test_settings_shows_the_offer_and_the_folder_for_links(
+    extra: Path, watched: Poller, admin_browser: Browser
+) -> None:
+    from django.template import Context, Template
+
+    watched.step()
+    shown = Template("{% load comfyui %}{% comfyui_settings %}").render(Context({"csrf_token": "t"}))
+    assert "ComfyUI also reads" in shown
+    assert str(extra) in shown
+    assert "custom_nodes/comfydash_workflows" in shown
+
+
+def test_it_says_when_models_go_where_comfyui_does_not_look(comfy: FakeComfy, watched: Poller) -> None:
+    watched.step()
+    assert f"Set COMFYDASH_MODELS_DIR={comfy.root / 'models'}" in folders.read().mismatch()
+    settings.MODELS_DIR = comfy.root / "models"
+    assert folders.read().mismatch() == ""
+
+
+@pytest.mark.parametrize("broken", ["/experiment/models", "/internal/folder_paths"])
+def test_one_of_the_two_routes_is_enough(comfy: FakeComfy, watched: Poller, broken: str) -> None:
+    comfy.fixed[broken] = (404, b"")
+    watched.step()
+    assert folders.read().kinds["checkpoints"] == [str(comfy.root / "models" / "checkpoints")]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"[]", b"{}", b'[{"name": 4}]', b'{"checkpoints": "x"}', b'[{"name":"a","folders":[4]}]']
+)
+def test_odd_reports_harm_nobody(comfy: FakeComfy, watched: Poller, answer: bytes) -> None:
+    comfy.fixed = dict.fromkeys(["/experiment/models", "/internal/folder_paths"], (200, answer))
+    watched.step()
+    assert ComfyState.get().state == "up"
+    assert folders.read().offers() == []
+
+
+# --- after an install ------------------------------------------------------------------------------------------------
+
+
+def installed(*paths: str) -> None:
+    """A finished install of files that lie in the models folder."""
+    row = DownloadHistory.objects.create(preset_id="A", title="A", status=Status.COMPLETED, completed_at=timezone.now())
+    for path in paths:
+        put_model(path)
+        DownloadFile.objects.create(download=row, path=path, url="https://example.org/x", status=FileStatus.COMPLETED)
+
+
+def warnings() -> list[str]:
+    return list(Activity.objects.filter(status="warning").values_list("title", flat=True))
+
+
+def test_a_file_that_comfyui_lists_says_nothing(comfy: FakeComfy, watched: Poller) -> None:
+    settings.MODELS_DIR = comfy.root / "models"
+    watched.step()
+    installed("checkpoints/sub/a.safetensors")
+    watched._looked_at = 0
+    watched.step()
+    assert comfy.asked("/models/checkpoints")
+    assert warnings() == []
+
+
+def test_a_file_that_it_does_not_list_is_warned_of_once_with_the_folder(comfy: FakeComfy, watched: Poller) -> None:
+    watched.step()
+    installed("checkpoints/a.safetensors", "unet/b.safetensors", "strange/c.safetensors")
+    for _ in range(3):
+        watched._looked_at = 0
+        watched.step()
+    assert sorted(warnings()) == [f"ComfyUI does not list {name}.safetensors" for name in "abc"]
+    entry = Activity.objects.get(title__contains="a.safetensors")
+    assert f"ComfyUI reads {comfy.root / 'models' / 'checkpoints'}" in entry.subtitle
+    assert "no folder for strange" in Activity.objects.get(title__contains="c.safetensors").subtitle
+
+
+def test_an_install_while_it_was_down_is_looked_for_later(comfy: FakeComfy, watched: Poller) -> None:
+    watched.step()
+    comfy.stop()
+    watched.step()
+    installed("checkpoints/a.safetensors")
+    watched.step()
+    assert warnings() == []
+    comfy.start()
+    watched.step()
+    assert warnings() == ["ComfyUI does not list a.safetensors"]
+
+
+def test_a_folder_that_broke_over_there_is_no_reason_to_warn(comfy: FakeComfy, watched: Poller) -> None:
+    watched.step()
+    installed("checkpoints/a.safetensors")
+    comfy.fixed["/models/checkpoints"] = (500, b"")
+    watched._looked_at = 0
+    watched.step()
+    assert warnings() == []
+
+
+def test_the_past_is_not_looked_for(comfy: FakeComfy, watched: Poller) -> None:
+    installed("checkpoints/a.safetensors")
+    watched.step()
+    assert warnings() == []
+    assert Report.objects.filter(pk=Report.FOLDERS).exists()
+    assert after_install.not_listed(watched._client, []) == []  # type: ignore[arg-type]
