@@ -1,0 +1,41 @@
+"""Our web server in front of a tiny application; run by test_limits.py.
+
+usage: python -m tests.comfydash.bare_server FILE_DESCRIPTOR
+The application answers with the number of body bytes it got, and a WebSocket echoes
+with 5 kB of blanks, 20,000 times (100 MB) for "flood".
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import Any
+
+from comfydash.serve import limits
+from comfydash.serve.web import WebServer
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            for _ in range(20_000 if message["text"] == "flood" else 1):
+                await send({"type": "websocket.send", "text": message["text"] + " " * 5_000})
+        return
+    size = 0
+    while True:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    body = f"{size} {scope['root_path']}".encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+if __name__ == "__main__":
+    limits.REQUEST_SECONDS = 1.0
+    limits.LINGER_SECONDS = 1.0
+    WebServer(application, socket.socket(fileno=int(sys.argv[1]))).run()

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from downloads.models import WorkerState
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(SERVER_NAME="127.0.0.1")
+
+
+def worker_seen(seconds_ago: float) -> None:
+    seen_at = timezone.now() - timedelta(seconds=seconds_ago)
+    WorkerState.objects.update_or_create(pk=WorkerState.ONLY, defaults={"seen_at": seen_at})
+
+
+def test_all_is_well(client):
+    worker_seen(4)
+    answer = client.get("/healthz")
+    expected = {"status": "ok", "database": "ok", "worker": "ok", "version": settings.VERSION}
+    assert (answer.status_code, answer.json()) == (200, expected)
+
+
+@pytest.mark.parametrize("seconds_ago", [31, 86_400])
+def test_a_worker_that_was_not_seen_for_half_a_minute_is_down(client, seconds_ago):
+    worker_seen(seconds_ago)
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert (answer.json()["status"], answer.json()["worker"], answer.json()["database"]) == ("down", "down", "ok")
+
+
+def test_a_worker_that_never_was_is_down(client):
+    assert client.get("/healthz").json()["worker"] == "down"
+
+
+def test_a_database_without_tables_is_down(client):
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE worker_state RENAME TO away")
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["database"]) == (503, "down")
+
+
+def test_it_is_only_for_asking_and_never_cached(client):
+    assert client.post("/healthz").status_code == 405
+    assert "no-store" in client.get("/healthz").headers["Cache-Control"]

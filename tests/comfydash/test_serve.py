@@ -1,0 +1,335 @@
+"""``manage.py serve`` with real processes, real signals and ports from the kernel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from comfydash.serve.locks import RoleLock
+from tests.comfydash.serving import START_SECONDS, Serve, is_alive, serving, wait_for
+
+pytestmark = pytest.mark.slow
+PAGES_ONLY = "--no-worker"
+
+
+def errors_in_activity(serve: Serve) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(serve.workspace / "data" / "dashboard.db")) as database:
+        return database.execute("SELECT title, subtitle FROM activity WHERE type = 'error' ORDER BY id").fetchall()
+
+
+def test_one_command_brings_up_pages_and_worker_and_prints_a_login_link(tmp_path):
+    with serving(tmp_path) as serve:
+        assert serve.wait_until_healthy() == {"status": "ok", "database": "ok", "worker": "ok", "version": "0.1.0"}
+        link = serve.wait_for_line("/login/link/").strip()
+        assert link.startswith(serve.url)
+        with urllib.request.urlopen(link, timeout=10) as answer:
+            assert answer.status == 200
+        assert {"web", "worker"} <= serve.children().keys()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_everything_within_five_seconds(tmp_path, number):
+    with serving(tmp_path) as serve:
+        serve.wait_until_healthy()
+        children = serve.children()
+        started = time.monotonic()
+        assert serve.stop(number) == 0
+        assert time.monotonic() - started < 5
+        assert not any(map(is_alive, children.values()))
+        assert "Traceback" not in serve.output
+
+
+def test_open_pages_do_not_delay_the_end(tmp_path):
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        host, port = serve.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as idle, socket.create_connection((host, int(port))) as busy:
+            busy.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert busy.recv(20).startswith(b"HTTP/1.1 503")  # no worker anywhere: it says so
+            idle.sendall(b"GET /")
+            assert serve.stop() == 0
+
+
+def test_a_killed_web_server_comes_back_and_nobody_is_turned_away(tmp_path):
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        url, first = serve.url, serve.child("web")
+        os.kill(first, signal.SIGKILL)
+        with urllib.request.urlopen(
+            f"{url}/login/", timeout=START_SECONDS
+        ) as answer:  # waits in the supervisor's own socket
+            assert answer.status == 200
+        assert serve.child("web") != first
+        wait_for(lambda: errors_in_activity(serve), name="an entry in the activity")
+        [(title, subtitle)] = errors_in_activity(serve)
+        assert title == "The web server ended and was started again"
+        assert subtitle.startswith("it was killed by signal 9")
+        assert "It starts again in 1 s." in serve.output
+
+
+def test_a_web_server_that_never_comes_up_is_given_up(tmp_path):
+    broken = tmp_path / "broken" / "autobahn"  # only the web server needs it
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('a broken installation')")
+    with serving(tmp_path, PYTHONPATH=str(broken.parent)) as serve:
+        assert serve.wait() == 1
+        assert "a broken installation" in serve.output
+        assert "It starts again in 2 s." in serve.output
+        assert "does not come up at all" in serve.output
+        assert not serve.children()
+
+
+def test_a_killed_worker_comes_back(tmp_path):
+    with serving(tmp_path) as serve:
+        serve.wait_until_healthy()
+        first = serve.child("worker")
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: serve.children().get("worker", first) != first, name="a new worker")
+        wait_for(lambda: errors_in_activity(serve), name="an entry in the activity")
+        assert errors_in_activity(serve)[0][0] == "The worker ended and was started again"
+        assert serve.stop() == 0
+
+
+def test_a_worker_that_hangs_is_found_and_replaced(tmp_path):
+    with serving(tmp_path, COMFYDASH_HEARTBEAT_LIMIT="12") as serve:  # it beats every 5 s
+        serve.wait_until_healthy()
+        first = serve.child("worker")
+        os.kill(first, signal.SIGSTOP)
+        serve.wait_for_line("it had not moved for 12 s and was killed")
+        wait_for(lambda: serve.children().get("worker", first) != first, name="a new worker")
+        assert not is_alive(first)
+
+
+def test_a_busy_machine_does_not_look_like_a_hanging_worker(tmp_path):
+    with serving(tmp_path, COMFYDASH_HEARTBEAT_LIMIT="12") as serve:
+        serve.wait_until_healthy()
+        first = serve.child("worker")
+        everybody = [serve.process.pid, *serve.children().values()]
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(14)  # longer than the limit: the whole machine sleeps, that is the point
+        for pid in reversed(everybody):
+            os.kill(pid, signal.SIGCONT)
+        serve.wait_until_healthy()
+        assert serve.child("worker") == first
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["running", "with a stopped worker"])
+def test_a_killed_supervisor_leaves_no_orphan(tmp_path, stopped):
+    with serving(tmp_path) as serve:
+        serve.wait_until_healthy()
+        children = serve.children()
+        if stopped:
+            os.kill(children["worker"], signal.SIGSTOP)
+        serve.process.kill()
+        serve.process.wait()
+        wait_for(lambda: not any(map(is_alive, children.values())), seconds=5, name="no orphan")
+    with serving(tmp_path) as again:
+        again.wait_until_healthy()
+
+
+def test_a_supervisor_killed_during_the_start_leaves_no_orphan(tmp_path):
+    with serving(tmp_path) as serve:
+        children = wait_for(serve.children)
+        serve.process.kill()
+        serve.process.wait()
+        wait_for(lambda: not any(map(is_alive, children.values())), name="no orphan")
+
+
+def test_a_second_serve_on_the_same_workspace_says_who_has_it(tmp_path):
+    with serving(tmp_path, PAGES_ONLY) as first:
+        url = first.url
+        with serving(tmp_path) as second:
+            assert second.wait() == 1
+            assert f"ComfyDash already runs on {tmp_path}/data: process {first.process.pid} on " in second.output
+            assert url in second.output
+        assert first.health()[1]["database"] == "ok"
+
+
+def test_pages_and_worker_may_run_apart_on_one_workspace(tmp_path):
+    with serving(tmp_path, "--no-worker") as pages, serving(tmp_path, "--no-web") as worker:
+        pages.wait_until_healthy()
+        assert "worker" not in pages.children()
+        assert "web" not in worker.children()
+        assert worker.stop() == 0
+        assert pages.stop() == 0
+
+
+def test_a_taken_port_says_who_has_it(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with serving(tmp_path, "--port", str(port)) as serve:
+            assert serve.wait() == 1
+            assert f"Port {port} is taken by process {os.getpid()} (" in serve.output
+            assert f"--port {port + 1}" in serve.output
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "data").write_text("a file where the folder should be")
+    with serving(tmp_path) as serve:
+        assert serve.wait() == 1
+        assert f"The folder {tmp_path}/data cannot be written" in serve.output
+        assert "set COMFYDASH_WORKSPACE" in serve.output
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 20 MB of our own."""
+    place = tmp_path / "small disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small file system takes root")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_full_disk_does_not_keep_the_dashboard_from_starting(small_disk, tmp_path):
+    logs = str(tmp_path / "logs")
+    with serving(small_disk, COMFYDASH_LOG_DIR=logs) as serve:
+        serve.wait_until_healthy()
+    (small_disk / "data" / "ballast").write_bytes(b"x" * 8 * 2**20)  # made by itself only where there is plenty
+    with suppress(OSError), (small_disk / "model.safetensors").open("wb", buffering=0) as model:
+        while True:
+            model.write(b"x" * 4096)
+    with serving(small_disk, COMFYDASH_LOG_DIR=logs) as serve:
+        serve.wait_until_healthy()
+        assert "8 MB kept for this are given up" in serve.output
+        assert "Traceback" not in serve.output
+
+
+def test_a_disk_without_room_for_a_database_is_said(small_disk, tmp_path):
+    (small_disk / "model.safetensors").write_bytes(b"x" * (20 * 2**20 - 200_000))
+    with serving(small_disk, COMFYDASH_LOG_DIR=str(tmp_path / "logs")) as serve:
+        assert serve.wait() == 1
+        assert "is full" in serve.output
+        assert "Traceback" not in serve.output
+
+
+def test_a_read_only_disk_is_said(small_disk, tmp_path):
+    (small_disk / "data").mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with serving(small_disk, COMFYDASH_LOG_DIR=str(tmp_path / "logs")) as serve:
+        assert serve.wait() == 1
+        assert f"The folder {small_disk}/data cannot be written (Read-only file system)" in serve.output
+        assert "Mount it so that it can be written" in serve.output
+
+
+def test_nonsense_in_the_environment_is_one_sentence(tmp_path):
+    with serving(tmp_path, COMFYDASH_AUTH="perhaps") as serve:
+        assert serve.wait() == 1
+        assert "COMFYDASH_AUTH='perhaps' is neither on nor off." in serve.output
+        assert "Traceback" not in serve.output
+
+
+def test_a_broken_database_is_set_aside_and_its_settings_carried_over(tmp_path):
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        assert serve.url
+        assert serve.stop() == 0
+    file = tmp_path / "data" / "dashboard.db"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("INSERT INTO settings VALUES ('theme', 'light', '2026-01-01')")
+    with file.open("r+b") as raw:
+        raw.write(b"\0" * 50)  # half the header
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        assert serve.url
+        [(title, subtitle)] = errors_in_activity(serve)
+        assert title == "The database was damaged and has been made anew"
+        [aside] = file.parent.glob("dashboard.db.corrupt-*")
+        assert aside.name in subtitle
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT value FROM settings WHERE key = 'theme'").fetchall() == [("light",)]
+
+
+def test_a_database_of_the_older_dashboard_is_imported(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    with closing(sqlite3.connect(data / "dashboard.db")) as older:
+        older.executescript(
+            """
+            CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT, updated_at TEXT);
+            INSERT INTO settings VALUES ('theme', 'light', '');
+            CREATE TABLE download_history (id INTEGER PRIMARY KEY, preset_id TEXT, status TEXT);
+            INSERT INTO download_history VALUES (1, 'flux', 'completed');
+            """
+        )
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        serve.wait_for_line(
+            "The older dashboard's data was imported: 1 settings, 0 entries of the activity, 1 downloads"
+        )
+        assert serve.url
+    assert len(list(data.glob("dashboard.db.older-*"))) == 1
+    with closing(sqlite3.connect(data / "dashboard.db")) as database:
+        assert database.execute("SELECT preset_id, status FROM download_history").fetchall() == [("flux", "completed")]
+
+
+def test_a_broken_database_stays_where_another_process_has_it_open(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "dashboard.db").write_bytes(b"rubbish" * 1000)
+    worker = RoleLock(data, "worker")  # as a worker in another container would hold it
+    worker.take()
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        assert serve.wait() == 1
+        assert "another ComfyDash process has it open" in serve.output
+    worker.release()
+    assert (data / "dashboard.db").read_bytes() == b"rubbish" * 1000
+
+
+def test_a_broken_queue_file_is_made_anew(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "queue.db").write_bytes(b"rubbish" * 1000)
+    with serving(tmp_path) as serve:
+        serve.wait_until_healthy()
+        assert "no download is lost by it" in serve.output
+
+
+def test_a_database_of_a_newer_version_is_refused_untouched(tmp_path):
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        assert serve.url
+        assert serve.stop() == 0
+    with closing(sqlite3.connect(tmp_path / "data" / "dashboard.db")) as database, database:
+        database.execute(
+            "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, '2030-01-01')",
+            ("downloads", "0099_from_the_future"),
+        )
+    with serving(tmp_path, PAGES_ONLY) as serve:
+        assert serve.wait() == 1
+        assert "A newer ComfyDash changed the database" in serve.output
+        assert "downloads.0099_from_the_future" in serve.output
+
+
+def test_private_files_are_private(tmp_path):
+    with serving(tmp_path) as serve:
+        serve.wait_until_healthy()
+    data = tmp_path / "data"
+    assert oct(data.stat().st_mode & 0o777) == "0o700"
+    for name in ("dashboard.db", "queue.db", "secret_key"):
+        assert oct((data / name).stat().st_mode & 0o777) == "0o600", name
+
+
+def test_wrong_arguments_are_status_2(tmp_path):
+    with serving(tmp_path, "--no-web", "--no-worker") as serve:
+        assert serve.wait() == 2
+    with serving(tmp_path, "--port", "eighty") as serve:
+        assert serve.wait() == 2
+        assert "'eighty' is no port" in serve.output
+
+
+def test_the_supervisor_does_not_load_django():
+    code = (
+        "import sys, comfydash.serve.supervisor; "
+        "sys.exit(any(name.split('.')[0] in {'django', 'twisted', 'huey'} for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
