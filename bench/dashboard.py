@@ -1,0 +1,175 @@
+"""How the dashboard feels: start, idle, event to browser, pages with years of records.
+
+python -m bench.dashboard
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+
+import requests
+import websockets
+
+from bench.machine import KEY, ROOT, Dashboard, cpu_seconds, dashboard, percentile, pss, table
+
+EVENTS = 250
+PAGES = (
+    "/",
+    "/models/",
+    "/downloads/",
+    "/workflows/",
+    "/storage/",
+    "/activity/",
+    "/settings/",
+    "/admin/downloads/downloadhistory/",
+    "/admin/activity/activity/",
+    "/api/presets/",
+    "/api/downloads/history",
+    "/api/activity/recent",
+)
+FILL = """
+import os, datetime
+os.environ["DJANGO_SETTINGS_MODULE"] = "comfydash.settings"
+import django; django.setup()
+from django.utils import timezone
+from activity.models import Activity
+from downloads.models import DownloadHistory, DownloadFile
+now = timezone.now()
+minute = datetime.timedelta(minutes=1)
+types = ("download", "generation")
+ends = ("completed", "failed", "cancelled")
+Activity.objects.bulk_create([
+    Activity(type=types[i % 2], status="completed", title=f"Entry {i}", created_at=now - i * minute / 3)
+    for i in range(100_000)
+], batch_size=5000)
+rows = DownloadHistory.objects.bulk_create([
+    DownloadHistory(preset_id=f"P{i % 300}", title=f"Preset {i % 300}", status=ends[i % 3], files_total=2,
+                    bytes_total=10**9, queued_at=now - i * minute, position=i)
+    for i in range(10_000)
+], batch_size=2000)
+DownloadFile.objects.bulk_create([
+    DownloadFile(download=row, path=f"loras/{row.pk}-{k}.safetensors", url="https://huggingface.co/x",
+                 status="completed")
+    for row in rows for k in range(2)
+], batch_size=5000)
+"""
+SEND = """
+import os, sys, time
+os.environ["DJANGO_SETTINGS_MODULE"] = "comfydash.settings"
+import django; django.setup()
+from activity.events import broadcast
+for number in range(int(sys.argv[1])):
+    broadcast({"type": "bench", "sent": time.time(), "number": number})
+    time.sleep(0.02)
+"""
+
+
+def measure_start() -> None:
+    rows = []
+    for number in range(3):
+        with dashboard() as dash:
+            rows.append((f"start {number + 1}", f"{dash.started_in:.2f} s"))
+    table("serve → first page (target 2 s)", ("run", "time"), rows)
+
+
+def measure_idle(dash: Dashboard, seconds: float = 30) -> None:
+    time.sleep(5)  # the first minute's work of the worker is not idle time
+    pids = dash.processes()
+    before = cpu_seconds(pids)
+    time.sleep(seconds)
+    cpu = 100 * (cpu_seconds(pids) - before) / seconds
+    rows = [(len(pids), f"{pss(pids) / 1e6:.0f} MB", f"{cpu:.2f} %")]
+    table("idle, all processes together (targets 200 MB, 0.5 %)", ("processes", "PSS", "CPU"), rows)
+
+
+def measure_events(dash: Dashboard) -> None:
+    rows = []
+    for clients in (1, 5, 50):
+        delays, lost = asyncio.run(_listen(dash, clients))
+        p50, p99 = percentile(delays, 0.5) * 1000, percentile(delays, 0.99) * 1000
+        rows.append((clients, f"{p50:.1f} ms", f"{p99:.1f} ms", lost))
+    table(
+        f"{EVENTS} events at 50/s, another process → browser (targets p99 10 ms with 1, 50 ms with 50)",
+        ("clients", "p50", "p99", "lost"),
+        rows,
+    )
+
+
+async def _listen(dash: Dashboard, clients: int) -> tuple[list[float], int]:
+    url = f"ws://127.0.0.1:{dash.port}/ws/dashboard"
+    headers = {"Authorization": f"Bearer {KEY}"}
+    delays: list[float] = []
+    ready = asyncio.Barrier(clients + 1)
+
+    async def listen() -> None:
+        async with websockets.connect(url, additional_headers=headers, max_size=None, proxy=None) as socket:
+            await socket.recv()  # the snapshot
+            await ready.wait()
+            async with asyncio.timeout(60):
+                while True:
+                    message = json.loads(await socket.recv())
+                    if message["type"] == "bench":
+                        delays.append(time.time() - message["sent"])
+                        if message["number"] == EVENTS - 1:
+                            return
+
+    async def send() -> None:
+        await ready.wait()
+        sender = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SEND, str(EVENTS), cwd=ROOT, env=dash.environment
+        )
+        await sender.wait()
+
+    await asyncio.gather(send(), *(listen() for _ in range(clients)), return_exceptions=True)
+    return delays, clients * EVENTS - len(delays)
+
+
+def measure_pages(dash: Dashboard, browser: requests.Session) -> None:
+    script = dash.session()
+    rows = []
+    for path in PAGES:
+        times, size = [], 0
+        for number in range(23):
+            begun = time.perf_counter()
+            answer = (script if path.startswith("/api/") else browser).get(dash.url + path, timeout=30)
+            if number >= 3:
+                times.append((time.perf_counter() - begun) * 1000)
+            size = len(answer.content)
+        rows.append(
+            (path, answer.status_code, f"{percentile(times, 0.5):.0f} ms", f"{percentile(times, 0.95):.0f} ms", size)
+        )
+    head = ("page", "status", "p50", "p95", "bytes")
+    table("pages with 100,000 activities and 10,000 downloads (target p95 50 ms)", head, rows)
+
+
+def main() -> None:
+    measure_start()
+    with dashboard(COMFYDASH_PASSWORD="bench-password-1") as dash:
+        browser = _log_in(dash)
+        measure_idle(dash)
+        measure_events(dash)
+        subprocess.run([sys.executable, "-c", FILL], cwd=ROOT, env=dash.environment, check=True)
+        measure_pages(dash, browser)
+
+
+def _log_in(dash: Dashboard) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.get(f"{dash.url}/login/", timeout=10)
+    token = session.cookies["comfydash_csrf"]
+    answer = session.post(
+        f"{dash.url}/login/",
+        data={"password": "bench-password-1", "csrfmiddlewaretoken": token},
+        headers={"Referer": dash.url},
+        timeout=10,
+    )
+    answer.raise_for_status()
+    return session
+
+
+if __name__ == "__main__":
+    main()

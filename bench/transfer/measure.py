@@ -1,0 +1,181 @@
+"""Running one client once, and what this machine can do at best."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from bench.transfer.clients import NAME, ROOT, Client
+
+REPOSITORY = "bench/models"
+WRONG = -1
+
+
+class WrongBytes(Exception):
+    """A client said it was done and was not."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Seconds, CPU seconds and the peak of memory (bytes) of one client's run."""
+
+    seconds: float  # until the file is there
+    verified: float  # … and its SHA-256 is known to be right
+    cpu: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Server:
+    """A fake Hub in a process of its own."""
+
+    url: str
+    file: str
+    size: int
+    sha256: str
+
+    def order(self, **order: Any) -> Any:
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.post(self.url + "/__control__", json=order, timeout=60).json()
+
+    def sent(self) -> int:
+        return sum(line["sent"] for line in self.order(do="log")["log"] if line["origin"] == "cdn")
+
+
+@contextmanager
+def serving(size: int, *flags: str) -> Iterator[Server]:
+    command = [sys.executable, "-m", "tests.fakehub", "--control", *flags]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            url = json.loads(process.stdout.readline())["url"]
+            server = Server(url, f"{url}/{REPOSITORY}/resolve/main/{NAME}", size, "")
+            made = server.order(do="file", repo=REPOSITORY, path=NAME, size=size)
+            yield Server(url, server.file, size, made["sha256"])
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def folder(where: Path) -> Iterator[Path]:
+    """An empty folder on the disk that is measured; what earlier runs left dirty is written out first."""
+    os.sync()
+    place = Path(tempfile.mkdtemp(prefix="comfydash-bench-", dir=where))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+def run(client: Client, server: Server, place: Path, limit: float) -> Run | None:
+    """None when it does not end within `limit` seconds. Raises when the file that arrived is wrong."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        client.filled_in(server.url, server.file, place), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout
+    with process.stdout:
+        usage = _wait(process, started + limit)
+        said = process.stdout.read()
+    if usage is None or process.returncode:
+        return None
+    seconds = float(said.split()[-1]) if client.timed else time.monotonic() - started
+    hashing = _sha256sum(place / NAME, server)
+    if client.verifies:
+        hashing = 0.0
+    return Run(seconds, seconds + hashing, usage.ru_utime + usage.ru_stime + hashing, usage.ru_maxrss * 1024)
+
+
+def _wait(process: subprocess.Popen[str], end: float) -> Any:
+    """The resource usage of a process once it is over; None when it was killed at `end`."""
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return usage
+        if time.monotonic() > end:
+            process.kill()
+            process.wait()
+            return None
+        time.sleep(0.005)
+
+
+def _sha256sum(file: Path, server: Server) -> float:
+    """Seconds that sha256sum takes; also the check that the right bytes arrived."""
+    started = time.monotonic()
+    said = subprocess.run(["sha256sum", file], check=True, capture_output=True, text=True).stdout
+    seconds = time.monotonic() - started
+    if said.split()[0] != server.sha256:
+        raise WrongBytes(f"{file} arrived with wrong bytes")
+    return seconds
+
+
+def fetched_again(client: Client, server: Server, place: Path) -> int | None:
+    """Bytes that a client killed (SIGKILL) at half fetches a second time; None when it does not end, WRONG when it
+    ends with a file that is not the one on the server."""
+    before = server.sent()
+    process = subprocess.Popen(
+        client.filled_in(server.url, server.file, place), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and _blocks(place) < server.size // 2:
+        time.sleep(0.005)
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGKILL)
+    process.wait()
+    try:
+        ended = run(client, server, place, 120)
+    except WrongBytes:
+        return WRONG
+    return server.sent() - before - server.size if ended else None
+
+
+def _blocks(place: Path) -> int:
+    """Bytes that arrived so far, also in files that were set aside at full length."""
+    from downloads.transfer import partial_bytes
+
+    if (place / (NAME + ".part")).exists():
+        return partial_bytes(place, NAME)
+    return sum(file.stat().st_size for file in place.rglob("*") if file.is_file() and file.suffix != ".aria2")
+
+
+# --- the limits of the machine ---------------------------------------------------------------------------------------
+
+
+def hashing_seconds(size: int) -> float:
+    block, digest = os.urandom(1 << 20), hashlib.sha256()
+    started = time.monotonic()
+    for _ in range(size >> 20):
+        digest.update(block)
+    return time.monotonic() - started
+
+
+def writing_seconds(size: int, where: Path) -> float:
+    """Until the bytes are on the platter."""
+    block = os.urandom(1 << 20)
+    with folder(where) as place, (place / "x").open("wb", buffering=0) as file:
+        started = time.monotonic()
+        for _ in range(size >> 20):
+            file.write(block)
+        os.fdatasync(file.fileno())
+        return time.monotonic() - started
+
+
+def loopback_seconds(server: Server) -> float:
+    started = time.monotonic()
+    subprocess.run(["curl", "-sL", "-o", "/dev/null", server.file], check=True)
+    return time.monotonic() - started
