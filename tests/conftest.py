@@ -17,3 +17,9 @@ def nothing_remembered() -> Iterator[None]:
     yield
     preferences.forget()
     disk.forget()
+
+
+@pytest.fixture
+def settings_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For counts of queries: a slow machine would read the settings again in one of them, and not in the other."""
+    monkeypatch.setattr(preferences, "CACHE_SECONDS", 3600.0)

@@ -99,6 +99,7 @@ def test_a_stranger_sees_nothing(client, db, path):
     assert client.get(path).url.startswith("/login/")
 
 
+@pytest.mark.usefixtures("settings_read_once")
 @pytest.mark.parametrize("rows", [5, 60])
 def test_the_page_costs_the_same_for_many_rows(owner, django_assert_num_queries, rows):
     for number in range(rows):

@@ -73,6 +73,7 @@ def test_a_model_that_is_gone_and_one_that_nothing_uses(mine: str, admin_browser
     assert "No workflow here uses it yet" in admin_browser.get("/generate/?model=B").content.decode()
 
 
+@pytest.mark.usefixtures("settings_read_once")
 def test_the_number_of_queries_does_not_grow(mine: str, admin_browser: Browser, django_assert_max_num_queries) -> None:
     for number in range(30):
         put_workflow(f"{number}.json")

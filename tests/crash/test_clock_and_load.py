@@ -40,6 +40,7 @@ def test_times_of_another_clock_stick_nothing(hub, models, jump):  # noqa: F811
     assert (parked.status, parked.reason) == (Status.COMPLETED, "")
 
 
+@pytest.mark.usefixtures("settings_read_once")
 @pytest.mark.django_db
 def test_a_thousand_queued_installs_cost_three_queries(django_assert_max_num_queries):
     for _ in range(1000):

@@ -201,6 +201,7 @@ def test_retry_all_failed_queues_each_preset_once(admin: Client) -> None:
     assert [row.preset_id for row in queued] == ["A", "B"]
 
 
+@pytest.mark.usefixtures("settings_read_once")
 def test_the_number_of_queries_does_not_grow_with_the_rows(admin: Client, django_assert_max_num_queries) -> None:
     for _ in range(30):
         make_install(Status.QUEUED, files=3)

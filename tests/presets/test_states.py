@@ -165,6 +165,7 @@ def test_known_differences_between_presets_are_warned_of() -> None:
     assert f"{A} has other content in Q: they cannot be installed side by side." in state().warnings
 
 
+@pytest.mark.usefixtures("settings_read_once")
 def test_the_number_of_queries_does_not_grow_with_the_presets(django_assert_num_queries: Any) -> None:
     write_catalogue({f"P{n}": preset(file(f"vae/{n}.pt")) for n in range(40)})
     presets = list(catalogue().presets.values())

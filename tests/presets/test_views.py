@@ -195,6 +195,7 @@ def test_the_catalogue_is_text_and_never_markup(owner: Client) -> None:
         assert "<img src=x" not in owner.get(path).content.decode()
 
 
+@pytest.mark.usefixtures("settings_read_once")
 def test_the_number_of_queries_does_not_grow_with_the_models(owner: Client, django_assert_max_num_queries) -> None:
     shelve(
         **{f"P{number}": preset(file(f"loras/{number}.safetensors"), name=f"Model {number}") for number in range(40)}

@@ -32,6 +32,7 @@ def test_every_section_is_there(owner):
     assert not re.search(r"<script(?![^>]* src=)|\sstyle=|\son[a-z]+=", html)
 
 
+@pytest.mark.usefixtures("settings_read_once")
 def test_the_page_costs_the_same_whatever_is_stored(owner, django_assert_max_num_queries):
     page(owner)
     preferences.store("connections", 4)

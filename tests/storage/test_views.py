@@ -9,7 +9,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from settings_app import preferences
 from storage.models import DuplicateSearch
 from tests.downloads.makers import make_install
 from tests.storage.makers import begun, installed, put
@@ -142,9 +141,8 @@ def test_a_get_changes_nothing(owner: Client, path: str) -> None:
     assert owner.get(path).status_code == 405
 
 
-def test_the_number_of_queries_does_not_grow_with_the_files(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preferences, "CACHE_SECONDS", 3600.0)  # a slow machine would ask again in one of the counts
-
+@pytest.mark.usefixtures("settings_read_once")
+def test_the_number_of_queries_does_not_grow_with_the_files(owner: Client) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as asked:
             assert owner.get("/storage/").status_code == 200

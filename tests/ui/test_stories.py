@@ -122,7 +122,8 @@ def test_order_is_changed_by_keyboard_and_by_dragging(visit: Visit, shelf: Shelf
     expect(names).to_have_text(["Alpha", "Gamma", "Beta"])
     expect(page.get_by_role("button", name="Move Gamma up")).to_be_focused()
     rows = page.locator(".queue-row")
-    rows.nth(2).drag_to(rows.nth(0), target_position={"x": 40, "y": 4})
+    with page.expect_response(lambda response: response.request.method == "POST"):
+        rows.nth(2).drag_to(rows.nth(0), target_position={"x": 40, "y": 4})
     expect(names).to_have_text(["Beta", "Alpha", "Gamma"])
     page.reload()
     expect(names).to_have_text(["Beta", "Alpha", "Gamma"])

@@ -117,7 +117,7 @@ def test_an_address_nobody_knows_must_be_confirmed(visit: Visit, workspace: Path
 
     expect(page.locator("#toasts")).to_contain_text("which the catalogue does not know")
     expect(page.get_by_role("checkbox", name="stranger.invalid")).not_to_be_checked()
-    expect(page.get_by_role("link", name="Queue (0)")).to_be_visible()
+    expect(visit("/downloads/").get_by_role("main")).not_to_contain_text("stranger")
 
 
 def test_the_planner_says_how_much_room_unlocks_what(visit: Visit) -> None:

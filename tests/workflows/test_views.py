@@ -79,6 +79,7 @@ def test_the_same_address_gives_the_piece(admin: Client) -> None:
     assert detail.lstrip().startswith('<div class="split" id="workflow"')
 
 
+@pytest.mark.usefixtures("settings_read_once")
 @pytest.mark.usefixtures("templates")
 def test_queries_do_not_grow_with_the_number_of_workflows(admin: Client, django_assert_max_num_queries: Any) -> None:
     page(admin, "index")
