@@ -136,6 +136,10 @@ class Client:
     def template_index(self) -> Any:
         return self.get("/templates/index.json")
 
+    def template_picture(self, name: str, most: int) -> bytes:
+        """The first picture of an official template, at most ``most`` bytes."""
+        return self._ask("GET", f"/templates/{quote(name, safe='')}-1.webp", most=most).body
+
     def pack_has(self, pack: str, name: str) -> bool:
         """Whether ``?template=NAME&source=PACK`` would find its file."""
         try:

@@ -47,6 +47,11 @@ class Preset:
     warnings: tuple[str, ...] = ()
     problem: str = ""
 
+    @property
+    def template(self) -> str:
+        """The name of the official template that it is, or nothing."""
+        return self.id.removeprefix("template:") if self.source == "templates" else ""
+
     def answers(self, words: str) -> bool:
         """Whether each word stands somewhere in the id, the texts, the tags or the files' paths."""
         texts = (self.id, self.name, self.category, self.description, self.use_case, *self.tags)

@@ -13,6 +13,7 @@ from downloads.board import Line, board
 from downloads.space import usable_bytes
 from presets.catalogue import Preset, catalogue
 from presets.states import PresetState, preset_states
+from presets.thumbnails import offered
 
 PAGE = 24  # cards; more come as the page is scrolled
 SORTS = {
@@ -65,6 +66,7 @@ class Entry:
     preset: Preset
     state: PresetState
     line: Line | None
+    picture: str = ""  # the official template whose picture may be shown
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,16 @@ def _entries(presets: list[Preset]) -> list[Entry]:
     states = preset_states(presets)
     now = board()
     lines = {line.row.preset_id: line for line in (*now.running, *now.queued, *now.paused, *now.waiting)}
-    return [Entry(preset, states[preset.id], lines.get(preset.id)) for preset in presets]
+    pictures = offered()
+    return [
+        Entry(
+            preset,
+            states[preset.id],
+            lines.get(preset.id),
+            preset.template if preset.template in pictures else "",
+        )
+        for preset in presets
+    ]
 
 
 def _answers(entry: Entry, choice: Choice, usable: int) -> bool:

@@ -61,6 +61,22 @@ def templates_folder() -> Path | None:
     return Path(places[0]) / "templates" if places else None
 
 
+def template_names() -> frozenset[str]:
+    """Names of all templates in the package's index, with models or without."""
+    return _names_in(templates_folder())
+
+
+@lru_cache(maxsize=2)
+def _names_in(folder: Path | None) -> frozenset[str]:
+    try:
+        index = json.loads((folder / "index.json").read_bytes()) if folder else []
+    except (OSError, ValueError):  # said by templates()
+        return frozenset()
+    groups = [group for group in index if isinstance(group, dict)] if isinstance(index, list) else []
+    entries = [entry for group in groups for entry in group.get("templates") or () if isinstance(entry, dict)]
+    return frozenset(entry["name"] for entry in entries if isinstance(entry.get("name"), str))
+
+
 def _installed_version() -> str:
     try:
         return version(PACKAGE)

@@ -11,4 +11,5 @@ urlpatterns = [
     path("<str:preset_id>/install/", views.install, name="install"),
     path("<str:preset_id>/reinstall/", views.reinstall, name="reinstall"),
     path("<str:preset_id>/uninstall/", views.uninstall, name="uninstall"),
+    path("template/<str:name>/picture/", views.picture, name="picture"),
 ]

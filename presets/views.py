@@ -16,11 +16,13 @@ from downloads.models import DownloadHistory, WrongState
 from downloads.transfer import TransferError
 from downloads.views import came_from
 from presets import refresh as refreshing
+from presets import thumbnails
 from presets.catalogue import catalogue
 from presets.install import NotInstallable, Outcome
 from presets.install import install as install_preset
 from presets.preset import Preset
 from presets.shelf import SORTS, STATES, Choice, entry, shelf
+from presets.templates_source import template_names
 from presets.uninstall import StillActive, plan_uninstall
 from presets.uninstall import uninstall as uninstall_preset
 
@@ -55,6 +57,21 @@ def detail(request: HttpRequest, preset_id: str) -> HttpResponse:
         return render(request, "presets/_card.html", context)
     context["history"] = history_of(preset.id)
     return render(request, "presets/_detail.html" if target == "preset" else "presets/detail.html", context)
+
+
+@require_safe
+def picture(request: HttpRequest, name: str) -> HttpResponse:
+    """The picture of an official template, for an image that lies over the drawing of its type.
+
+    204 where there is none: an empty answer leaves the drawing, a 404 would be an error in the browser's console.
+    """
+    if name not in template_names():
+        raise Http404("The official templates have no such name.")
+    found = thumbnails.picture(name)
+    if found is None:
+        return HttpResponse(status=204, headers={"Cache-Control": "private, max-age=300"})
+    headers = {"Cache-Control": "private, max-age=86400", "Content-Disposition": "inline"}
+    return HttpResponse(found.data, content_type=found.content_type, headers=headers)
 
 
 @require_POST

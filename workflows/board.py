@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from downloads.board import Line, board
 from downloads.space import usable_bytes
+from presets.thumbnails import offered
 from workflows.library import TEMPLATES
 from workflows.verdict import VERDICTS, Entry, entries
 
@@ -56,6 +57,7 @@ class Card:
     entry: Entry
     line: Line | None
     fits: bool
+    picture: str  # the official template whose picture may be shown, or nothing
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def shelf(choice: Choice, number: str) -> Shelf:
     tabs = [("", "All", all_of_them), *((verdict, VERDICT_WORDS[verdict], counts[verdict]) for verdict in VERDICTS)]
     lines = _lines()
     page = Paginator(shown, PAGE).get_page(number)
-    cards = [Card(entry, lines.get(entry.install_id), entry.missing_bytes <= usable) for entry in page.object_list]
+    pictures = offered()
+    cards = [_card(entry, lines, usable, pictures) for entry in page.object_list]
     return Shelf(
         page,
         cards,
@@ -95,7 +98,13 @@ def shelf(choice: Choice, number: str) -> Shelf:
 
 
 def card(entry: Entry) -> Card:
-    return Card(entry, _lines().get(entry.install_id), entry.missing_bytes <= usable_bytes())
+    return _card(entry, _lines(), usable_bytes(), offered())
+
+
+def _card(entry: Entry, lines: dict[str, Line], usable: int, pictures: frozenset[str]) -> Card:
+    name = entry.workflow.path.removesuffix(".json") if entry.workflow.source == TEMPLATES else ""
+    fits = entry.missing_bytes <= usable
+    return Card(entry, lines.get(entry.install_id), fits, name if name in pictures else "")
 
 
 def line_of(install_id: str) -> Line | None:

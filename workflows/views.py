@@ -46,6 +46,7 @@ def detail(request: HttpRequest, workflow_id: str) -> HttpResponse:
         "entry": entry,
         "line": shown.line,
         "fits": shown.fits,
+        "picture": shown.picture,
         "strangers": strangers(entry.scan),
         "choice": Choice.of(request.GET),
     }
