@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from django.utils.log import CallbackFilter
+
 from comfydash import env, places
 from comfydash.filesystem import journal_mode
 from comfydash.secret_key import read_or_create
@@ -226,9 +228,15 @@ USE_I18N = False
 
 # --- Log --------------------------------------------------------------------------------------------------------
 
+def _is_not_about_health(record: logging.LogRecord) -> bool:
+    return getattr(getattr(record, "request", None), "path", "") != "/healthz"
+
+
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
+    # A 503 of /healthz is an answer, not an event: somebody asks twice a minute.
+    "filters": {"not_health": {"()": CallbackFilter, "callback": _is_not_about_health}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
@@ -236,7 +244,7 @@ LOGGING: dict[str, Any] = {
     },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["not_health"]},
         "daphne": {"level": "WARNING"},
         # Without a handler of its own Huey's command adds one that logs every task twice.
         "huey": {"level": "WARNING", "handlers": ["nowhere"]},

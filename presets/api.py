@@ -19,7 +19,8 @@ from presets import refresh as refreshing
 from presets.catalogue import Preset, catalogue, is_preset_id
 from presets.install import NotInstallable, UnknownPreset, find_preset
 from presets.install import install as install_preset
-from presets.states import PresetState, preset_states
+from presets.states import describe as describe_preset
+from presets.states import preset_states
 from presets.uninstall import StillActive
 from presets.uninstall import uninstall as uninstall_presets
 
@@ -146,7 +147,7 @@ def presets(
             "categories": {
                 name: _category(fields.description, fields.type) for name, fields in shelf.categories.items()
             },
-            "presets": [_shown(preset, states[preset.id]) for preset in shown],
+            "presets": [describe_preset(preset, states[preset.id]) for preset in shown],
         }
     )
 
@@ -191,7 +192,7 @@ def refresh(request: HttpRequest, dry_run: bool = False) -> dict[str, Any]:
 @router.get("/{preset_id}", response={200: PresetOut, 404: Problem}, summary="One preset")
 def one(request: HttpRequest, preset_id: Path[PresetId]) -> dict[str, Any]:
     preset = _preset_or_404(preset_id)
-    return _shown(preset, preset_states([preset])[preset.id])
+    return describe_preset(preset, preset_states([preset])[preset.id])
 
 
 @router.get("/{preset_id}/status", response={200: StatusOut, 404: Problem}, summary="The newest download of a preset")
@@ -286,34 +287,3 @@ def _newest_row(preset_id: str) -> DownloadHistory | None:
 
 def _category(description: str, type: str) -> dict[str, str]:
     return {"description": description, "type": type}
-
-
-def _shown(preset: Preset, state: PresetState) -> dict[str, Any]:
-    return {
-        "id": preset.id,
-        "name": preset.name,
-        "category": preset.category,
-        "type": preset.type,
-        "description": preset.description,
-        "download_size": preset.download_size,
-        "size_bytes": state.size_bytes,
-        "missing_bytes": state.missing_bytes,
-        "gated": state.gated,
-        "files": [
-            {
-                "path": file.path,
-                "url": file.url,
-                "size": file.size,
-                "size_bytes": file.size_bytes,
-                "optional": file.optional,
-                "status": file.status,
-            }
-            for file in state.files
-        ],
-        "use_case": preset.use_case,
-        "tags": list(preset.tags),
-        "source": preset.source,
-        "installed": state.installed,
-        "status": state.status,
-        "warnings": list(state.warnings),
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Max
 
@@ -168,3 +169,35 @@ def installed_presets_needing(paths: Iterable[str], besides: Iterable[str] = ())
                 if path := wanted.get(canonical(file.path)):
                     needed.setdefault(path, []).append(preset.name)
     return needed
+
+
+def describe(preset: Preset, state: PresetState) -> dict[str, Any]:
+    """A preset as the API and the commands show it; sizes in bytes."""
+    return {
+        "id": preset.id,
+        "name": preset.name,
+        "category": preset.category,
+        "type": preset.type,
+        "description": preset.description,
+        "download_size": preset.download_size,
+        "size_bytes": state.size_bytes,
+        "missing_bytes": state.missing_bytes,
+        "gated": state.gated,
+        "files": [
+            {
+                "path": file.path,
+                "url": file.url,
+                "size": file.size,
+                "size_bytes": file.size_bytes,
+                "optional": file.optional,
+                "status": file.status,
+            }
+            for file in state.files
+        ],
+        "use_case": preset.use_case,
+        "tags": list(preset.tags),
+        "source": preset.source,
+        "installed": state.installed,
+        "status": state.status,
+        "warnings": list(state.warnings),
+    }

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.template.defaultfilters import pluralize
+
 from downloads.models import WantedFile
 from downloads.queue import enqueue
 from downloads.space import usable_bytes
@@ -91,7 +93,7 @@ def install(budget: int) -> Outcome:
     row, created = enqueue(PLAN_ID, title, files)
     if not created:
         return Outcome("already_queued", row, f"A plan is {row.status} already: {row.title}. Let it end or cancel it.")
-    return Outcome("queued", row, f"{title}: {len(files)} files queued.")
+    return Outcome("queued", row, f"{title}: {len(files)} file{pluralize(files)} queued.")
 
 
 def choose(needs: Mapping[str, frozenset[str]], sizes: Mapping[str, int], budget: int) -> frozenset[str]:

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.utils import timezone
+from django.utils.log import log_response
 
 from downloads.models import WorkerState
 
@@ -52,3 +54,12 @@ def test_a_database_without_tables_is_down(client):
 def test_it_is_only_for_asking_and_never_cached(client):
     assert client.post("/healthz").status_code == 405
     assert "no-store" in client.get("/healthz").headers["Cache-Control"]
+
+
+def test_being_down_is_an_answer_and_no_line_in_the_log(client, caplog):
+    with caplog.at_level("ERROR", "django.request"):
+        assert client.get("/healthz").status_code == 503
+        assert caplog.messages == []
+        elsewhere = RequestFactory().get("/elsewhere")
+        log_response("Down: %s", elsewhere.path, response=HttpResponse(status=503), request=elsewhere)
+        assert caplog.messages == ["Down: /elsewhere"]

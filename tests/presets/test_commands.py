@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from django.core.management.base import OutputWrapper
 from django.db import connections
+from django.test import Client
 
 from activity.models import Activity
 from downloads import heartbeat
 from downloads.drain import drain_queue
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from presets.watch import Report, watch
+from settings_app.access import administrator
 from tests.downloads.makers import make_install
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
@@ -55,20 +57,13 @@ def test_list_presets_prints_a_line_each(models: Path, run: Run) -> None:
     assert [line.split() for line in ran.out.splitlines()] == [["ONE", "installed", "134", "B", "One"]]
 
 
-def test_list_presets_as_json(models: Path, run: Run) -> None:
-    (row,) = json.loads(run("list_presets", "one", "--status", "available", "--json").out)[:1]
-    assert row == {
-        "id": "ONE",
-        "name": "One",
-        "category": "Pictures",
-        "type": "image",
-        "source": "file",
-        "status": "available",
-        "installed": False,
-        "size_bytes": SIZE,
-        "missing_bytes": SIZE,
-        "warnings": [],
-    }
+def test_list_presets_as_json_is_what_the_api_shows(models: Path, run: Run) -> None:
+    client = Client(SERVER_NAME="127.0.0.1")
+    client.force_login(administrator())
+    rows = json.loads(run("list_presets", "--json").out)
+    assert rows == client.get("/api/presets/").json()["presets"]
+    available = json.loads(run("list_presets", "one", "--status", "available", "--json").out)
+    assert ("ONE", "available", SIZE) in [(row["id"], row["status"], row["missing_bytes"]) for row in available]
 
 
 # --- install -------------------------------------------------------------------------------------------------------
@@ -258,7 +253,7 @@ def test_check_presets_sees_that_a_file_changed_since_it_was_installed(models: P
     ran = run("check_presets", "ONE")
     assert ran.status == 1
     assert ran.out.startswith("hash        checkpoints/one.safetensors")
-    assert ran.out.splitlines()[-1] == "1 files: 1 hash"
+    assert ran.out.splitlines()[-1] == "1 file: 1 hash"
 
 
 # --- lock files ------------------------------------------------------------------------------------------------
@@ -360,7 +355,7 @@ def test_verify_models_vouches_for_what_others_put_there(models: Path, hub: Fake
 def test_verify_models_says_what_nobody_can_know(models: Path, run: Run) -> None:
     put_model("checkpoints/one.safetensors")
     ran = run("verify_models")
-    assert (ran.status, ran.out.splitlines()[-1]) == (0, "1 files: 1 unknown")
+    assert (ran.status, ran.out.splitlines()[-1]) == (0, "1 file: 1 unknown")
     assert ModelFile.objects.count() == 0
 
 

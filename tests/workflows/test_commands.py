@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from downloads.models import DownloadFile
+from tests.fakehub import FakeHub
 from tests.workflows import make
 from tests.workflows.make import HUB, entry, node
 from tests.workflows.put import loader, put_model, put_workflow
@@ -115,3 +116,19 @@ def test_what_cannot_be_queued_is_said_and_the_rest_is_queued(workspace: Path) -
 
     run("install_workflow", "local:stranger.json", "--allow-host", "stranger.example")
     assert DownloadFile.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_a_workflow_follows_it_to_its_end(workspace: Path, settings: Any) -> None:
+    with FakeHub() as hub:
+        settings.HF_ENDPOINT = hub.url
+        good = hub.add_file("org/good", "good.safetensors", size=50_000)
+        put_workflow("good.json", node(values=("good.safetensors",), models=[entry("good.safetensors", url=good.url)]))
+        gone = f"{hub.url}/org/good/resolve/main/gone.safetensors"
+        put_workflow("gone.json", node(values=("gone.safetensors",), models=[entry("gone.safetensors", url=gone)]))
+
+        assert run("install_workflow", "local:good.json", "--wait").splitlines()[-1].endswith(": installed")
+        with pytest.raises(CommandError, match="1 of 1 did not get there"):
+            run("install_workflow", "local:gone.json", "--wait")
+
+    assert (settings.MODELS_DIR / "checkpoints" / "good.safetensors").stat().st_size == 50_000

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 
 from downloads.models import Status
 from presets import locks
@@ -24,7 +25,8 @@ class Command(BaseCommand):
         except locks.BadLock as fault:
             raise CommandError(f"{file}: {fault}") from fault
         row, created = locks.apply(files, file.stem)
-        self.stdout.write(f"{row.preset_id}: {len(files)} files {'queued' if created else f'are {row.status} already'}")
+        what = f"{row.preset_id}: {len(files)} file{pluralize(files)}"
+        self.stdout.write(f"{what} queued" if created else f"{what}, {row.status} already")
         if not wait:
             return
         try:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 
 from presets.catalogue import catalogue
 from presets.check import BAD, check
@@ -46,6 +47,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False))
         else:
             listed = ", ".join(f"{counts[answer]} {answer}" for answer in sorted(counts)) or "nothing to ask"
-            self.stdout.write(f"{len(rows)} files: {listed}")
+            self.stdout.write(f"{len(rows)} file{pluralize(rows)}: {listed}")
         if BAD & counts.keys():
             sys.exit(1)

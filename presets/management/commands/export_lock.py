@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 
 from presets import locks
 from presets.install import UnknownPreset, find_preset
@@ -34,4 +35,4 @@ class Command(BaseCommand):
             output.write_text(text, encoding="utf-8")
         except OSError as error:
             raise CommandError(f"{output} could not be written ({error.strerror}).") from error
-        self.stdout.write(f"{len(export.files)} files written to {output}")
+        self.stdout.write(f"{len(export.files)} file{pluralize(export.files)} written to {output}")

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from presets.catalogue import Preset, catalogue
-from presets.states import PresetState, preset_states
+from presets.states import PresetState, describe, preset_states
 from settings_app.sizes import human_size
 
 
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("words", nargs="*", help="only presets that contain all of these words")
         parser.add_argument("--status", help="only this state, like installed or available")
-        parser.add_argument("--json", action="store_true", help="print a JSON list")
+        parser.add_argument("--json", action="store_true", help="print a JSON list of presets as the API shows them")
 
     def handle(self, *args: Any, words: list[str], status: str | None, **options: Any) -> None:
         shelf = catalogue()
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         states = preset_states(presets)
         shown = [preset for preset in presets if status in {None, states[preset.id].status}]
         if options["json"]:
-            rows = [_row(preset, states[preset.id]) for preset in shown]
+            rows = [describe(preset, states[preset.id]) for preset in shown]
             self.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False))
             return
         widest = max((len(preset.id) for preset in shown), default=0)
@@ -37,18 +37,3 @@ class Command(BaseCommand):
 def _line(preset: Preset, state: PresetState, widest: int) -> str:
     size = human_size(state.size_bytes) if state.size_bytes else "?"
     return f"{preset.id:{widest}}  {state.status:11}  {size:>8}  {preset.name}"
-
-
-def _row(preset: Preset, state: PresetState) -> dict[str, Any]:
-    return {
-        "id": preset.id,
-        "name": preset.name,
-        "category": preset.category,
-        "type": preset.type,
-        "source": preset.source,
-        "status": state.status,
-        "installed": state.installed,
-        "size_bytes": state.size_bytes,
-        "missing_bytes": state.missing_bytes,
-        "warnings": list(state.warnings),
-    }

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.template.defaultfilters import pluralize
 
 from presets.verify import Checked, everything_expected, record, repair, verify
 
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         else:
             counts = Counter(one.verdict for one in checked)
             listed = ", ".join(f"{counts[verdict]} {verdict}" for verdict in sorted(counts)) or "nothing to check"
-            self.stdout.write(f"{len(checked)} files: {listed}")
+            self.stdout.write(f"{len(checked)} file{pluralize(checked)}: {listed}")
         bad = [one for one in checked if one.is_bad]
         if bad and not (options["repair"] and self._repair(bad)):
             sys.exit(1)

@@ -5,23 +5,30 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from downloads.models import DownloadHistory, Status
 from downloads.transfer import TransferError
+from presets.watch import Report, watch
 from workflows.install import CannotInstall, UnconfirmedHosts, install
 from workflows.scanner import scan_file
 from workflows.verdict import Judged, entries, install_id, judge
 
 
 class Command(BaseCommand):
-    help = "Queue what workflows lack. A PATH is a file, or the id of a workflow as scan_workflows prints it."
+    help = (
+        "Queue what workflows lack; with --wait follow it to its end. A PATH is a file, or the id of a workflow as"
+        " scan_workflows prints it. Exit status 1 when one of them did not get there."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", metavar="PATH")
         parser.add_argument(
             "--allow-host", action="append", default=[], metavar="HOST", help="also fetch from this host; repeatable"
         )
+        parser.add_argument("--wait", action="store_true", help="until all have ended or wait for you")
 
     def handle(self, *args: Any, **options: Any) -> None:
         failed = 0
+        rows: list[DownloadHistory] = []
         for path in options["paths"]:
             judged, preset_id, title = _judged(path)
             try:
@@ -37,8 +44,20 @@ class Command(BaseCommand):
                 self.stderr.write(f"{path}: {refusal}")
             else:
                 self.stdout.write(outcome.message)
+                rows += [outcome.row] if outcome.row else []
+        unfinished = self._follow(rows) if options["wait"] else 0
         if failed:
             raise CommandError(f"{failed} of {len(options['paths'])} could not be queued.", returncode=1)
+        if unfinished:
+            raise CommandError(f"{unfinished} of {len(rows)} did not get there.", returncode=1)
+
+    def _follow(self, rows: list[DownloadHistory]) -> int:
+        """The number of installs that did not complete."""
+        try:
+            ended = watch(rows, Report(self.stdout))
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. What was queued goes on as soon as a worker runs.") from None
+        return sum(row.status != Status.COMPLETED for row in ended)
 
 
 def _judged(path: str) -> tuple[Judged, str, str]:
