@@ -31,6 +31,12 @@ def volume() -> DiskSpace:
     return _known[2]
 
 
+def forget() -> None:
+    """Something was deleted or has arrived: look at the disk at the next question."""
+    global _known
+    _known = None
+
+
 def usable_bytes() -> int:
     """Bytes that installs may still take, the reserve left alone."""
     return volume().usable

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from downloads import events, facts
+from downloads import events, facts, space
 from downloads.models import DownloadHistory, Status
-from downloads.space import missing_space
 from downloads.transfer import TransferError
 from settings_app.hub_token import hub_token
 
@@ -22,6 +22,8 @@ def look_again(*, now: bool = False) -> int:
     at once with now=True (a token was saved, space was freed). So is a disk that refused to write although its
     figures say that there is room: a volume with a quota that shows its host's disk.
     """
+    if now:
+        space.forget()
     rows = DownloadHistory.objects.filter(status=Status.WAITING).order_by("position", "id")
     ready = [row for row in rows if _reason_gone(row, now) and row.unpark()]
     if ready:
@@ -29,8 +31,13 @@ def look_again(*, now: bool = False) -> int:
     return len(ready)
 
 
+def waiting_for_space() -> QuerySet[DownloadHistory]:
+    rows = DownloadHistory.objects.filter(status=Status.WAITING, reason="disk_full")
+    return rows.order_by("position", "id").prefetch_related("files")
+
+
 def _reason_gone(row: DownloadHistory, now: bool) -> bool:
-    if row.reason == "disk_full" and missing_space(row) > 0:
+    if row.reason == "disk_full" and space.missing_space(row) > 0:
         return False
     if row.reason in {"token_required", "token_invalid"} and not hub_token():
         return False

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from activity.models import Activity
-from downloads import disk
+from downloads import disk, space
 from downloads.disk import FoundFile, models_index
 from downloads.events import queue_updated
 from downloads.models import DownloadHistory, ModelFile
@@ -200,6 +200,7 @@ def _named(paths: list[str]) -> str:
 def _tell(title: str, sentence: str, paths: list[str], freed: int) -> None:
     """The disk is looked at anew, the log has it, dashboards see it, and installs that wait for space are asked."""
     disk.forget()
+    space.forget()
     Activity.log(Activity.Type.PRESET, Activity.Status.COMPLETED, title, sentence, paths=paths, bytes=freed)
     queue_updated()
     transaction.on_commit(lambda: look_again_now(), robust=True)

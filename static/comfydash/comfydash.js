@@ -408,7 +408,8 @@
     form.hidden = !chosen.length;
     const sum = (name) => size(chosen.reduce((bytes, box) => bytes + Number(box.dataset[name] || 0), 0));
     write(one("[data-chosen]", form), `${chosen.length} selected`);
-    write(one("[data-chosen-bytes]", form), `${sum("missing")} to fetch, ${sum("bytes")} in all`);
+    const fetches = chosen.some((box) => box.dataset.missing !== undefined);
+    write(one("[data-chosen-bytes]", form), fetches ? `${sum("missing")} to fetch, ${sum("bytes")} in all` : `frees ${sum("bytes")}`);
   }
   function clearSelection() {
     ticked.clear();

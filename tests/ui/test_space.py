@@ -1,0 +1,85 @@
+"""The story of a full disk, on a server of its own: what it may hold is said when it starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.comfydash.serving import Serve, serving
+from tests.fakehub import FakeHub
+from tests.presets.makers import safetensors
+from tests.ui.conftest import API_KEY, Shelf, Visit
+
+MB = 10**6
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("small")
+
+
+@pytest.fixture(scope="module")
+def shelf(hub: FakeHub, workspace: Path) -> Shelf:
+    shelf = Shelf(hub, workspace / "config" / "presets.yaml")
+    shelf.add("LARGE", "Larger than what is left", "checkpoints/large.safetensors", size=3 * MB)
+    return shelf
+
+
+@pytest.fixture(scope="module")
+def server(hub: FakeHub, shelf: Shelf, workspace: Path) -> Iterator[Serve]:
+    for number, name in enumerate(("loras/old-one", "loras/old-two", "vae/kept")):
+        file = workspace / "models" / f"{name}.safetensors"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(safetensors(MB, fill=number + 1))
+    environment = {
+        "HF_ENDPOINT": hub.url,
+        "HF_TOKEN": "",
+        "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
+        "COMFYDASH_AUTH": "off",
+        "COMFYDASH_API_KEY": API_KEY,
+        "COMFYDASH_DISK_QUOTA": "4500kB",
+        "COMFYDASH_DISK_RESERVE": "0",
+    }
+    with serving(workspace, **environment) as serve:
+        serve.wait_until_healthy()
+        shelf.server = serve
+        yield serve
+        serve.stop()
+
+
+@pytest.fixture(scope="module")
+def session() -> None:
+    """Nobody logs in here."""
+
+
+def test_space_is_freed_and_what_waited_for_it_starts_by_itself(visit: Visit, workspace: Path) -> None:
+    page = visit("/models/?q=larger")
+    card = page.get_by_role("article", name="Larger than what is left")
+    card.get_by_role("button", name="Install").click()
+    expect(card.locator(".badge")).to_have_text("Waiting")
+    expect(card).to_contain_text(re.compile(r"The disk is full: 1\.5\d* MB more must be free"))
+
+    card.get_by_role("link", name="Free space").click()
+    expect(page.get_by_role("heading", name="Storage")).to_be_visible()
+    expect(page.locator("#space")).to_contain_text(re.compile(r"Larger than what is left waits for space: 1\.5\d* MB"))
+    page.get_by_role("checkbox", name="loras/old-one.safetensors").check()
+    page.get_by_role("checkbox", name="loras/old-two.safetensors").check()
+    bar = page.locator("#selection")
+    expect(bar).to_contain_text("2 selected")
+    expect(bar).to_contain_text("frees 2.0 MB")
+    expect(bar).not_to_contain_text("fetch")
+    bar.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog", name="Delete 2 files?")
+    expect(dialog).to_contain_text("No installed model and no workflow of yours needs them.")
+    assert (workspace / "models/loras/old-one.safetensors").exists()
+    dialog.get_by_role("button", name="Delete 2.0 MB").click()
+
+    expect(page.locator("#toasts")).to_contain_text("2 files deleted, 2.0 MB freed.")
+    expect(page.locator("#files")).to_contain_text("checkpoints/large.safetensors")
+    expect(page.locator("#space")).not_to_contain_text("waits for space")
+    names = {file.name: file.stat().st_size for file in (workspace / "models").rglob("*.safetensors")}
+    assert names == {"kept.safetensors": len(safetensors(MB)), "large.safetensors": 3 * MB}
