@@ -11,7 +11,7 @@ run:
 test:
 	@sh scripts/environment dev
 	@sh scripts/browser
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint:
 	@sh scripts/environment dev
