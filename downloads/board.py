@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Exists, Q
+from django.utils import timezone
 
 from downloads.models import ACTIVE, ENDED, DownloadFile, DownloadHistory, FileStatus, Status
+from downloads.options import transfer_options
 from downloads.queue import active_rows, newer
 
 HISTORY_PAGE = 50  # rows
@@ -35,11 +37,20 @@ class Line:
 
     @property
     def phase(self) -> str:
-        """Verifying or Retrying while a file does so, otherwise nothing."""
+        """Verifying, or Retrying and which time, while a file does so; otherwise nothing."""
+        if self.row.status != Status.DOWNLOADING:
+            return ""
         states = {file.status for file in self.files}
-        if FileStatus.RETRYING in states:
-            return f"Retrying (attempt {self.row.attempts})"
+        if FileStatus.RETRYING in states or self.retry_in:
+            return f"Retrying ({self.row.attempts}/{transfer_options().max_attempts})"
         return "Verifying" if FileStatus.VERIFYING in states else ""
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds to the next try while the install backs off, otherwise 0."""
+        if self.row.status != Status.DOWNLOADING or self.row.retry_at is None:
+            return 0
+        return max(0, (self.row.retry_at - timezone.now()).total_seconds())
 
     @property
     def repository(self) -> str:

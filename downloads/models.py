@@ -96,6 +96,7 @@ class DownloadHistory(models.Model):
     position = models.BigIntegerField(default=0)
     claim = models.PositiveIntegerField(default=0, help_text="counts claims; a worker writes only under its own")
     attempts = models.PositiveIntegerField(default=0, help_text="network tries of the worker")
+    retry_at = models.DateTimeField(null=True, blank=True, help_text="end of the back-off that it is in")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True, help_text="when a waiting row was asked again")
     queued_at = models.DateTimeField(default=timezone.now)
@@ -229,6 +230,7 @@ class DownloadHistory(models.Model):
                 Status.DOWNLOADING,
                 "started",
                 claim=F("claim") + 1,
+                retry_at=None,
                 heartbeat_at=now,
                 started_at=row.started_at or now,
                 reason="",

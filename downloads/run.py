@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -262,7 +263,7 @@ class Install:
             return False
         if progress.error and self.files:
             self._tell(self.files[0], progress)
-        return self._beat()
+        return self._beat(progress)
 
     def _tick(self, file: DownloadFile, progress: Progress) -> bool:
         heartbeat.working()
@@ -277,12 +278,13 @@ class Install:
         if now - self._wrote < WRITE_INTERVAL:
             return True
         self._wrote = now
-        return self._beat(file, progress.attempt)
+        return self._beat(progress, file)
 
-    def _beat(self, file: DownloadFile | None = None, attempt: int = 0) -> bool:
+    def _beat(self, progress: Progress, file: DownloadFile | None = None) -> bool:
         """The progress write, which is also how pause and cancel are heard. A locked database fails no transfer."""
+        retry_at = timezone.now() + timedelta(seconds=progress.retry_in) if progress.status == "retrying" else None
         try:
-            if not self.row.beat(**self._totals(), **({"attempts": attempt} if attempt else {})):
+            if not self.row.beat(**self._totals(), attempts=progress.attempt, retry_at=retry_at):
                 return False
             if file is not None:
                 file.save(update_fields=["bytes_done", "bytes_total", "speed", "connections", "status", "error"])

@@ -1,0 +1,71 @@
+"""While an install backs off, its row says until when: a page that is loaded anew shows the same countdown."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from downloads.board import line_of
+from downloads.drain import drain_queue
+from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
+from settings_app.access import administrator
+from tests.comfydash.serving import wait_for
+from tests.downloads.makers import make_install
+from tests.downloads.test_run import finished, in_background, install
+from tests.fakehub import FakeHub
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def admin() -> Client:
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(administrator())
+    return client
+
+
+def backing_off(status: Status = Status.DOWNLOADING) -> DownloadHistory:
+    retry_at = timezone.now() + timedelta(hours=1, minutes=30, seconds=30)
+    row = make_install(status, retry_at=retry_at, attempts=2, bytes_total=1000)
+    DownloadFile.objects.update(status=FileStatus.RETRYING)
+    return row
+
+
+@pytest.mark.parametrize("path", ["/downloads/", "/downloads/queue/", "/"])
+def test_a_page_says_which_try_comes_when(admin: Client, path: str) -> None:
+    backing_off()
+    assert "Retrying (2/3) in 1 h 30 min" in admin.get(path).content.decode()
+
+
+@pytest.mark.parametrize("status", [Status.PAUSED, Status.QUEUED, Status.WAITING])
+def test_what_does_not_run_does_not_count_down(admin: Client, status: Status) -> None:
+    assert line_of(backing_off(status)).phase == ""
+    assert line_of(DownloadHistory.objects.get()).retry_in == 0
+
+
+def test_the_worker_writes_it_down_and_a_claim_starts_anew(
+    hub: FakeHub, models: Path, admin: Client, settings: Any
+) -> None:
+    settings.TRANSFER_RETRY_BASE = 3600.0  # the cap makes a minute of it
+    row = install(hub.add_file("org/one", "one.safetensors", size=300_000))
+    hub.fault("one.safetensors", origin="cdn", status=503)
+    worker = in_background(drain_queue)
+    wait_for(lambda: DownloadHistory.objects.filter(retry_at__isnull=False), name="the back-off")
+    text = admin.get("/downloads/").content.decode()
+    assert re.search(r'data-field="speed">Retrying \(2/3\) in (\d\d s|1 min 0 s)<', text)
+    assert re.search(r'data-file-field="speed">Retrying \(2/3\) in (\d\d s|1 min 0 s)<', text)
+
+    DownloadHistory.objects.get().pause()
+    worker.join(30)
+    assert not worker.is_alive()
+    hub.heal()
+    row.resume()
+    drain_queue()
+    assert finished(row) == (Status.COMPLETED, "")
+    assert row.retry_at is None
