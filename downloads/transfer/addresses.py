@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
 
 from downloads.transfer.errors import TransferError
@@ -16,8 +17,8 @@ HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _PORTS = {"http": 80, "https": 443}
-# ORG/REPO, or datasets/ORG/REPO, in front of /resolve/REV/PATH and its kin.
-_REPOSITORY = re.compile(r"/((?:(?:datasets|spaces)/)?[^/]+/[^/]+)/(?:resolve|blob|raw|tree)/")
+# ORG/REPO, datasets/ORG/REPO, or the bare name of an old repository, in front of /resolve/REV/PATH and its kin.
+_REPOSITORY = re.compile(r"/((?:(?:datasets|spaces)/)?[^/]+(?:/[^/]+)?)/(resolve|blob|raw|tree)/")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -83,7 +84,9 @@ def is_public(address: Address) -> bool:
 
 def next_hop(url: str, location: str, allow_private_hosts: bool) -> str:
     """Where a redirect leads. Raises TransferError (forbidden_address), also for one from https down to http."""
-    target = check_address(urljoin(url, location), allow_private_hosts)
+    with suppress(UnicodeError):  # a header comes as Latin-1, but what servers write there is UTF-8
+        location = location.encode("latin-1").decode()
+    target = check_address(urljoin(url, location.strip().replace(" ", "%20")), allow_private_hosts)
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise _forbidden(target, "it is a redirect from https to http")
     return target
@@ -126,15 +129,24 @@ class Hub:
         return "Hugging Face" if self._parts.hostname in HUB_HOSTS else self._parts.netloc.rpartition("@")[2]
 
     def canonical(self, url: str) -> str:
-        """A catalogue's URL as it is asked: at the configured Hub, /resolve/ for the web page's /blob/."""
+        """A catalogue's URL as it is asked: at the configured Hub, /resolve/ for /blob/ (a web page) and /raw/ (a
+        pointer in place of a model)."""
         parts = urlsplit(url)
         if (parts.hostname or "").lower() in HUB_HOSTS:
             path = self._parts.path.rstrip("/") + parts.path
             parts = SplitResult(self._parts.scheme, self._parts.netloc, path, parts.query, "")
         if self.owns(urlunsplit(parts)):
-            path = re.sub(r"^(/.+?/[^/]+)/blob/", r"\1/resolve/", parts.path, count=1)
+            path = parts.path
+            found = _REPOSITORY.match(path, self._prefix)
+            if found and found[2] in {"blob", "raw"}:
+                path = f"{path[: found.end(1)]}/resolve/{path[found.end() :]}"
             parts = parts._replace(path=quote(path, safe="/%:@!$&'()*+,;=~-._"), query="", fragment="")
         return urlunsplit(parts)
+
+    @property
+    def _prefix(self) -> int:
+        """The length of the path below which a mirror keeps everything."""
+        return len(self._parts.path.rstrip("/"))
 
     def owns(self, url: str) -> bool:
         return origin(url) == origin(self.endpoint)
@@ -146,9 +158,9 @@ class Hub:
 
     def repository(self, url: str) -> str:
         """``ORG/REPO`` of a resolve URL; the path where it is none."""
-        path = urlsplit(url).path.removeprefix(self._parts.path.rstrip("/"))
-        found = _REPOSITORY.match(path)
-        return found[1] if found else path.strip("/")[:200]
+        path = urlsplit(url).path
+        found = _REPOSITORY.match(path, self._prefix)
+        return found[1] if found else path[self._prefix :].strip("/")[:200]
 
     def page(self, url: str) -> str:
         """The repository's web page, where licences are accepted."""

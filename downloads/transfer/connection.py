@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from downloads.transfer.errors import LinkExpired, RangeRefused, TransferError, Transient
-from downloads.transfer.errors import Stopped as StoppedError
+from downloads.transfer.errors import LinkExpired, TransferError, Transient
 from downloads.transfer.meter import RateMeter
 from downloads.transfer.plan import Piece
 from downloads.transfer.probe import Located
-from downloads.transfer.source import Refused, SourceChanged
+from downloads.transfer.source import Refused, range_end
 from downloads.transfer.structure import SNIFFED, sniff
-from downloads.transfer.web import NETWORK_ERRORS, explain, shut
+from downloads.transfer.web import NETWORK_ERRORS, compression, explain, shut
 
 if TYPE_CHECKING:
     from downloads.transfer.crew import Crew
@@ -47,10 +46,10 @@ class Connection(threading.Thread):
                 self._fetch_whole()
             else:
                 self._fetch_pieces()
-        except (TransferError, RangeRefused, SourceChanged, StoppedError) as ended:
-            outcome = ended
         except OSError as error:  # reading or writing the disk; the network's are explained where they happen
             outcome = TransferError(f"Writing {self.crew.name} failed: {error}. Check the disk.", reason="error")
+        except Exception as ended:  # judged by the thread that called fetch, whatever it is
+            outcome = ended
         finally:
             self._close()
             self.crew.report(self, outcome)
@@ -97,7 +96,8 @@ class Connection(threading.Thread):
             self._receive(response, piece)
         finally:
             self._close()
-        if piece.position < piece.end and not self.leaving.is_set():
+        promised = min(piece.end, range_end(response))  # some servers hand out less at a time than is asked for
+        if piece.position < promised and not self.leaving.is_set():
             raise Transient("The host sent less than was asked for. It is tried again and continues where it stopped.")
 
     def _open(self, ask: Callable[[Located], requests.Response]) -> requests.Response:
@@ -123,7 +123,7 @@ class Connection(threading.Thread):
         size = self.crew.source.facts.size
         piece = Piece(0, size if size is not None else 1 << 62, 0)
         response = self._open(self.crew.source.open_whole)
-        decode = response.headers.get("Content-Encoding", "identity") != "identity"
+        decode = bool(compression(response))
         try:
             self._receive(response, piece, decode)
         finally:

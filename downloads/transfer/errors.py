@@ -27,10 +27,13 @@ class Stopped(Exception):
 
 
 class Transient(TransferError):
-    """A failure that a retry may cure. wait is what the host asked for, in seconds; None leaves it to the back-off."""
+    """A failure that a retry may cure. wait is what the host asked for, in seconds; None leaves it to the back-off.
 
-    def __init__(self, message: str, *, wait: float | None = None) -> None:
-        super().__init__(message, reason="network", retry=True)
+    reason is what it ends as when no retry cured it.
+    """
+
+    def __init__(self, message: str, *, wait: float | None = None, reason: str = "network") -> None:
+        super().__init__(message, reason=reason, retry=True)
         self.wait = wait
 
 

@@ -32,6 +32,7 @@ from downloads.transfer.web import Web
 
 SPEED_SECONDS = 5.0
 MAX_CHANGES = 3  # times a file may change under our hands before we give up
+BELIEVED = 3  # refusals to continue in the middle before the bytes that are there are given up
 
 Answer = TypeVar("Answer")
 Publish = Callable[[Published], bool]
@@ -63,6 +64,8 @@ class Transfer:
         self.warnings: list[str] = []
         self.fetched = 0  # bytes received by this call
         self.changes = 0
+        self.refusals = 0  # answers that did not continue where bytes were at stake
+        self._furthest = 0  # bytes that were there at once
         self.patience = Patience(options, tick)
         self.limit = RateLimit(options.rate_limit)
         self.tuner = Tuner(options.connections)
@@ -83,11 +86,12 @@ class Transfer:
         with Partial(self.wanted.root, self.wanted.path) as partial:
             if not partial.adopt(Identity.of(place.facts)):
                 self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
-            self.patience.bytes_done, self.patience.bytes_total = partial.bytes_done, place.facts.size
+            self._furthest = self.patience.bytes_done = partial.bytes_done
+            self.patience.bytes_total = place.facts.size
             try:
                 return self._bring(partial, Source(self.web, place), publish)
             except TransferError as refusal:
-                if refusal.reason in {"not_a_model", "checksum_mismatch"}:
+                if refusal.reason in {"not_a_model", "checksum_mismatch"} and not refusal.retry:
                     partial.discard()  # these bytes are good for nothing
                 raise
 
@@ -158,6 +162,7 @@ class Transfer:
                 return self._finish(partial, source.facts, size, digest, publish)
             if not last_chance:
                 self.warnings.append("The file arrived with a wrong checksum and was fetched once more.")
+                self._furthest = 0
                 partial.start_over(partial.identity)
         raise TransferError(
             f"{self.wanted.path} arrived twice with another SHA-256 than {shown(self.wanted.url)} promises. "
@@ -179,11 +184,7 @@ class Transfer:
                     crew.run(lambda crew=crew: self._look(crew, partial, syncer))  # type: ignore[misc]
                     return crew.ended_at if crew.ended_at is not None else source.facts.size or 0
                 except RangeRefused:
-                    whole = True
-                    if partial.bytes_done:
-                        self.warnings.append(
-                            "The host cannot continue in the middle of this file; it was fetched whole."
-                        )
+                    whole = self._give_up_ranges(crew, partial)
                 except SourceChanged as changed:
                     self._change(partial, source, changed.place)
                     whole = not (source.facts.resumable and source.facts.size)
@@ -194,6 +195,18 @@ class Transfer:
         finally:
             syncer.stop()
 
+    def _give_up_ranges(self, crew: Crew, partial: Partial) -> bool:
+        """Whether to fetch the file whole. Where bytes would be lost, one odd answer is not believed."""
+        if not partial.bytes_done:
+            return True
+        self.refusals = 1 if partial.bytes_done > self._furthest else self.refusals + 1
+        if self.refusals < min(BELIEVED, self.options.max_attempts):
+            self._pause(crew, partial, Transient("The host did not continue where it was asked to. It is tried again."))
+            return False
+        self.warnings.append("The host cannot continue in the middle of this file; it was fetched whole.")
+        self._furthest = 0
+        return True
+
     def _change(self, partial: Partial, source: Source, place: Located) -> None:
         self.changes += 1
         self._check_expected(place.facts)
@@ -203,13 +216,15 @@ class Transfer:
                 reason="source_changed",
             )
         self.warnings.append("The file at its source changed in the middle; it was fetched anew from the start.")
-        source.place = place
+        source.place, self._furthest = place, 0
         partial.start_over(Identity.of(place.facts))
 
     def _pause(self, crew: Crew, partial: Partial, failure: Transient) -> None:
-        if crew.received:
+        done = partial.bytes_done
+        if done > self._furthest:  # not just received: a host without Range may drop every attempt at the same place
+            self._furthest = done
             self.patience.progressed()
-        self.patience.bytes_done = partial.bytes_done
+        self.patience.bytes_done = done
         self.patience.after(failure)
 
     def _catch_up(self, partial: Partial, hasher: Hasher, size: int) -> None:

@@ -22,7 +22,7 @@ class Hasher:
     def __init__(self, partial: Partial) -> None:
         self.partial = partial
         self.position = 0
-        self.error: OSError | None = None
+        self.error: Exception | None = None
         self._digest = hashlib.sha256()
         self._generation = partial.generation
         self._stopped = False
@@ -46,7 +46,7 @@ class Hasher:
             while piece := self._next_piece(buffer):
                 self._digest.update(piece)
                 self.position += len(piece)
-        except OSError as error:
+        except Exception as error:  # carried to the thread that waits for the hash
             self.error = error
         finally:
             with self.partial.advanced:
@@ -85,7 +85,7 @@ class Hasher:
         self._waiting.clear()
 
     def wait(self, size: int, seconds: float) -> bool:
-        """Whether the first `size` bytes are hashed, after waiting at most `seconds`. Raises OSError of the reading."""
+        """Whether the first `size` bytes are hashed, after waiting at most `seconds`. Raises what ended the hashing."""
         with self.partial.advanced:
             self.partial.advanced.wait_for(lambda: self.position >= size or self._stopped, seconds)
             if self.error:

@@ -20,7 +20,7 @@ from downloads.transfer.options import Facts, Options, Progress, Tick, keep_goin
 from downloads.transfer.refusals import host_refusal, hub_refusal, is_bad_token, message_of
 from downloads.transfer.retry import Patience
 from downloads.transfer.structure import sniff
-from downloads.transfer.web import NETWORK_ERRORS, Web, explain
+from downloads.transfer.web import NETWORK_ERRORS, Web, compression, explain, is_page
 
 MAX_HOPS = 10
 AT_ONCE = 6  # probes in parallel
@@ -166,14 +166,15 @@ def _arrived(url: str, response: requests.Response, facts: Facts, carries_token:
     headers, status = response.headers, response.status_code
     if status not in {200, 206, 416}:
         raise host_refusal(url, response)
-    if _is_page(headers.get("Content-Type", "")):
+    if is_page(response):
         raise TransferError(
             f"{shown(facts.url)} answers with a web page instead of a file. Open it in a browser: it may ask for a "
             "login, or the address is wrong.",
             reason="not_a_model",
         )
     etag = headers.get("ETag", "")
-    size = facts.size if facts.size is not None else _size(status, headers)
+    packed = compression(response)  # then lengths are not the file's, and places in it cannot be asked for
+    size = facts.size if facts.size is not None or packed else _size(status, headers)
     known = Facts(
         url=facts.url,
         size=size,
@@ -181,7 +182,7 @@ def _arrived(url: str, response: requests.Response, facts: Facts, carries_token:
         etag=facts.etag or ("" if etag.startswith("W/") else _unquoted(etag)),
         commit=facts.commit or headers.get("X-Repo-Commit", ""),
         modified=headers.get("Last-Modified", ""),
-        resumable=status == 206 or facts.resumable,
+        resumable=(status == 206 or facts.resumable) and not packed,
         warning=facts.warning,
     )
     return Located(known, url, expiry(url), carries_token)
@@ -196,11 +197,7 @@ def _size(status: int, headers: requests.structures.CaseInsensitiveDict[str]) ->
         total = headers.get("Content-Range", "").rpartition("/")[2]
         return int(total) if total.isdigit() else None
     length = headers.get("Content-Length", "")
-    return int(length) if length.isdigit() and not headers.get("Content-Encoding") else None
-
-
-def _is_page(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() in {"text/html", "application/xhtml+xml"}
+    return int(length) if length.isdigit() else None
 
 
 def _location(url: str, response: requests.Response) -> str:
@@ -211,18 +208,22 @@ def _location(url: str, response: requests.Response) -> str:
 
 
 def expiry(link: str) -> float | None:
-    """When a signed link ends, in seconds since the epoch: CloudFront's and Azure's spellings, and S3's."""
+    """When a signed link ends, in seconds since the epoch: CloudFront's spelling, Azure's, S3's and Google's."""
     query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(link).query).items()}
     if query.get("expires", "").isdigit():
         return float(query["expires"])
-    lasts, signed = query.get("x-amz-expires", ""), query.get("x-amz-date", "")
-    if lasts.isdigit() and signed:
-        try:
-            start = datetime.strptime(signed, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        except ValueError:
-            return None
-        return start.timestamp() + int(lasts)
+    with suppress(ValueError):
+        if "sig" in query and "se" in query:
+            return _utc(datetime.fromisoformat(query["se"]))
+        for kind in ("x-amz", "x-goog"):
+            lasts, signed = query.get(f"{kind}-expires", ""), query.get(f"{kind}-date", "")
+            if lasts.isdigit() and signed:
+                return _utc(datetime.strptime(signed, "%Y%m%dT%H%M%SZ")) + int(lasts)
     return None
+
+
+def _utc(moment: datetime) -> float:
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
 def is_over(expires: float | None, ahead: float = 60.0) -> bool:

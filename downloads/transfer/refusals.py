@@ -15,7 +15,7 @@ from downloads.transfer.web import NETWORK_ERRORS, Web
 
 TOKEN_PAGE = "/settings/tokens"  # noqa: S105 - a page's path
 MESSAGE_BYTES = 4096
-TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 509, 520, 521, 522, 523, 524, 529})
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 509, *range(520, 531)})
 
 
 def message_of(response: requests.Response) -> str:

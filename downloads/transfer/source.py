@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
+from contextlib import ExitStack
 
 import requests
+from urllib3.response import HTTPResponse
 
 from downloads.transfer.addresses import next_hop, origin, shown
 from downloads.transfer.errors import LinkExpired, RangeRefused, TransferError, Transient
@@ -13,10 +15,12 @@ from downloads.transfer.options import Facts
 from downloads.transfer.probe import REDIRECTS, Located, is_over, locate
 from downloads.transfer.refusals import TRANSIENT_STATUSES, busy, host_refusal
 from downloads.transfer.state import Identity
-from downloads.transfer.web import Web
+from downloads.transfer.web import Web, compression, is_page
 
 CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 MAX_HOPS = 5
+OVER = frozenset({400, 401, 403, 404, 410})  # how storage says that a signed link has ended
+MANY_NAMES = 4  # ETags of one file: it has another one on each machine of a CDN, and asking for each is in vain
 
 
 class SourceChanged(Exception):
@@ -33,7 +37,8 @@ class Source:
         self.place = place
         self._lock = threading.Lock()
         self._stale = False
-        self._etag = ""  # what the host of the link calls the file; on a CDN another hash than the Hub's
+        self._names: set[str] = set()  # what the link's host calls the file: ETags, not the Hub's, or dates
+        self._proven: Located | None = None  # a link that has handed out bytes
 
     @property
     def facts(self) -> Facts:
@@ -53,24 +58,26 @@ class Source:
 
     def _renew(self) -> None:
         fresh = locate(self.web, self.facts.url)
-        if not Identity.of(fresh.facts).same_bytes(Identity.of(self.facts)):
+        known, now = Identity.of(self.facts), Identity.of(fresh.facts)
+        # A host that says nothing but the size: a link that ended is no reason to start over again and again.
+        if not now.same_bytes(known) and not (now == known and now.size is not None and now.says_nothing):
             raise SourceChanged(fresh)
         if origin(fresh.link) != origin(self.place.link):
-            self._etag = ""
+            self._names.clear()
         self.place, self._stale = fresh, False
 
     def open_range(self, place: Located, start: int, end: int) -> requests.Response:
-        """The answer that carries bytes [start, …), at the latest to end. Raises LinkExpired, RangeRefused,
-        SourceChanged, Transient, TransferError."""
+        """The answer that carries bytes [start, …); it may go beyond end or stop short of it. Raises LinkExpired,
+        RangeRefused, SourceChanged, Transient, TransferError."""
         headers = {"Range": f"bytes={start}-{end - 1}"}
         if not place.facts.sha256 and place.facts.etag:
             headers["If-Range"] = f'"{place.facts.etag}"'
-        response = self._get(place, headers)
-        try:
+        with ExitStack() as unless_good:
+            response = self._get(place, headers)
+            unless_good.callback(response.close)
             self._check_range(response, place, start)
-        except BaseException:
-            response.close()
-            raise
+            unless_good.pop_all()
+        self._proven = place
         return response
 
     def open_whole(self, place: Located) -> requests.Response:
@@ -79,6 +86,13 @@ class Source:
         if response.status_code != 200:
             response.close()
             raise self._refusal(response, place)
+        if (packed := compression(response)) and packed not in HTTPResponse.CONTENT_DECODERS:
+            response.close()
+            raise TransferError(
+                f"{shown(place.link)} sends the file compressed ({packed}), although it was asked for as it is. "
+                "Look for another address of it.",
+                reason="error",
+            )
         return response
 
     def _get(self, place: Located, headers: dict[str, str]) -> requests.Response:
@@ -95,8 +109,11 @@ class Source:
 
     def _check_range(self, response: requests.Response, place: Located, start: int) -> None:
         status, headers = response.status_code, response.headers
+        if status in {200, 206} and is_page(response):  # a captive portal, a gateway: no reason to give up any bytes
+            sentence = f"{shown(place.link)} answers with a web page instead of the file. It is tried again."
+            raise Transient(sentence, reason="not_a_model")
         if status == 200:
-            self._check_etag(headers.get("ETag", ""), place)
+            self._check_version(response, place)
             raise RangeRefused
         if status == 416:
             total = headers.get("Content-Range", "").rpartition("/")[2]
@@ -107,39 +124,67 @@ class Source:
             self._changed(place)
         if status != 206:
             raise self._refusal(response, place)
-        if headers.get("Content-Encoding", "identity") != "identity":
-            raise RangeRefused
         answered = CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
-        if not answered or int(answered[1]) != start:
+        if compression(response) or not answered or int(answered[1]) != start or int(answered[2]) < start:
             raise RangeRefused
         if answered[3] != "*" and place.facts.size is not None and int(answered[3]) != place.facts.size:
             self._changed(place)
-        self._check_etag(headers.get("ETag", ""), place)
+        self._check_version(response, place)
 
-    def _check_etag(self, etag: str, place: Located) -> None:
+    def _check_version(self, response: requests.Response, place: Located) -> None:
         """Two answers of one host with different strong ETags are two files, unless the Hub vouches for the bytes."""
-        if not etag or etag.startswith("W/"):
-            return
+        name = response.headers.get("ETag", "")
+        if not name or name.startswith("W/"):
+            name = "" if place.facts.sha256 or place.facts.etag else response.headers.get("Last-Modified", "")
         with self._lock:
-            known, self._etag = self._etag, etag
-        if known and known != etag:
-            self._changed(place)
+            vouched = bool(place.facts.sha256) and len(self._names) >= MANY_NAMES
+            if not name or not self._names or vouched:
+                self._names |= {name} - {""}
+            known = not name or name in self._names or vouched
+        if known:
+            return
+        fresh = self._ask_again(place)
+        if not place.facts.sha256:
+            if _differ_by_machine(fresh.facts, place.facts):
+                raise RangeRefused
+            raise Transient(f"{shown(place.link)} sent parts of another file. It is tried again.")
+        with self._lock:
+            self._names.add(name)
 
     def _changed(self, place: Located) -> None:
-        """Ask the original address what it has now; SourceChanged unless it is provably what we had."""
-        fresh = locate(self.web, place.facts.url)
-        if not Identity.of(fresh.facts).same_bytes(Identity.of(place.facts)):
-            raise SourceChanged(fresh)
+        """Raises SourceChanged when the original address has another file, Transient when it still has ours."""
+        self._ask_again(place)
         raise Transient(f"{shown(place.link)} sent parts of another file. It is tried again.")
+
+    def _ask_again(self, place: Located) -> Located:
+        """What the original address has now, provably the bytes we have; SourceChanged when it is not."""
+        fresh = locate(self.web, place.facts.url)
+        known, now = Identity.of(place.facts), Identity.of(fresh.facts)
+        if not now.same_bytes(known) and not _differ_by_machine(fresh.facts, place.facts):
+            raise SourceChanged(fresh)
+        return fresh
 
     def _refusal(self, response: requests.Response, place: Located) -> Exception:
         status = response.status_code
         if status in TRANSIENT_STATUSES:
             return busy(response, shown(place.link).split("/")[2])
-        if status in {401, 403, 404, 410} and place.link != place.facts.url:
-            # Only after Expires is it an expiry; before, it is a refusal, which a fresh link may or may not cure.
-            return LinkExpired() if is_over(place.expires, ahead=0) else Refused(host_refusal(place.link, response))
+        if status in OVER and place.link != place.facts.url:
+            # An expiry after Expires, or when the link was good a moment ago; else a refusal that may stay one.
+            ended = is_over(place.expires, ahead=0) or place is self._proven
+            return LinkExpired() if ended else Refused(host_refusal(place.link, response))
         return host_refusal(place.link, response)
+
+
+def range_end(response: requests.Response) -> int:
+    """Where the bytes of an answer that `open_range` accepted end."""
+    answered = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return int(answered[2]) + 1 if answered else 0
+
+
+def _differ_by_machine(one: Facts, other: Facts) -> bool:
+    """The same file by size and date, with an ETag that each machine behind the address makes up for itself."""
+    same = one.url == other.url and one.size == other.size and one.modified == other.modified
+    return same and bool(one.modified) and not (one.sha256 or other.sha256) and one.etag != other.etag
 
 
 class Refused(Transient):

@@ -37,6 +37,10 @@ class Identity:
     def of(cls, facts: Facts) -> Identity:
         return cls(facts.url, facts.size, facts.sha256, facts.etag, facts.modified)
 
+    @property
+    def says_nothing(self) -> bool:
+        return not (self.sha256 or self.etag or self.modified)
+
     def same_bytes(self, other: Identity) -> bool:
         """Whether both are provably the same bytes; unknown counts as no."""
         if self.sha256 and other.sha256:

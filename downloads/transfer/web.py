@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any
 
@@ -24,9 +24,8 @@ from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Options
 
 USER_AGENT = "ComfyDash/0.1 (model installer)"
-RECEIVE_BUFFER = 4 << 20  # bytes the kernel may hold for us; what arrives while we write
-
 NETWORK_ERRORS = (requests.RequestException, HTTPError, OSError)
+COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
 
 
 class Sockets:
@@ -35,6 +34,7 @@ class Sockets:
     def __init__(self, allow_private_hosts: bool) -> None:
         self.allow_private_hosts = allow_private_hosts
         self.closed = False
+        self.mine = threading.local()  # .fresh: this thread's request opened a connection of its own
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
 
@@ -48,6 +48,7 @@ class Sockets:
                 raise
 
     def add(self, sock: socket.socket) -> None:
+        self.mine.fresh = True
         with self._lock:
             self._open = {known for known in self._open if known.fileno() >= 0}
             self._open.add(sock)
@@ -84,17 +85,8 @@ def _pool_classes(sockets: Sockets, judged: bool) -> dict[str, type[HTTPConnecti
             self.opened = self.sock  # http.client forgets its socket when the answer says Connection: close
             sockets.add(self.sock)
 
-    class Encrypted(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            sock = super()._new_conn()
-            if judged:
-                sockets.admit(sock)
-            return sock
-
-        def connect(self) -> None:
-            super().connect()
-            self.opened = self.sock  # http.client forgets its socket when the answer says Connection: close
-            sockets.add(self.sock)
+    class Encrypted(Plain, HTTPSConnection):
+        """The same around TLS: Plain's super() is HTTPSConnection here."""
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -137,7 +129,6 @@ class Web:
         self.sockets = Sockets(options.allow_private_hosts)
         self.session = requests.Session()
         self.session.auth = _NoCredentials()
-        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.session.headers.clear()
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, _Adapter(self.sockets))
@@ -149,19 +140,26 @@ class Web:
         sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
         if token:
             sent["Authorization"] = f"Bearer {token}"
-        try:
-            return self.session.get(
-                url,
-                headers=sent,
-                stream=True,
-                allow_redirects=False,
-                timeout=(self.options.connect_timeout, self.options.read_timeout),
-                verify=self.options.ca_bundle or True,
-            )
-        except (*NETWORK_ERRORS, LocationParseError) as error:
-            if self.sockets.closed:
-                raise Stopped from None
-            raise explain(error, url) from error
+        while True:
+            self.sockets.mine.fresh = False
+            try:
+                return self._send(url, sent)
+            except (*NETWORK_ERRORS, LocationParseError) as error:
+                if self.sockets.closed:
+                    raise Stopped from None
+                # A kept connection that the server has closed meanwhile says nothing about the server.
+                if self.sockets.mine.fresh or not _was_dropped(error):
+                    raise explain(error, url) from error
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        return self.session.get(
+            url,
+            headers=headers,
+            stream=True,
+            allow_redirects=False,
+            timeout=(self.options.connect_timeout, self.options.read_timeout),
+            verify=self.options.ca_bundle or True,
+        )
 
     def close(self) -> None:
         self.sockets.shut()
@@ -174,6 +172,20 @@ class Web:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def compression(response: requests.Response) -> str:
+    """How the body is compressed although plain bytes were asked for; "" when it is the file as it is.
+
+    Only real compressions count: storage that says aws-chunked, and servers that put a charset there, send plain bytes.
+    """
+    said = response.headers.get("Content-Encoding", "").lower()
+    return next((name for name in re.split(r"[,\s]+", said) if name in COMPRESSIONS), "")
+
+
+def is_page(response: requests.Response) -> bool:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind in {"text/html", "application/xhtml+xml"}
 
 
 def explain(error: Exception, url: str) -> TransferError:
@@ -199,6 +211,10 @@ def explain(error: Exception, url: str) -> TransferError:
     if any(isinstance(cause, TimeoutError | requests.Timeout | urllib3.exceptions.TimeoutError) for cause in causes):
         return Transient(f"{host} did not answer in time. Check the network; it is tried again.")
     return Transient(f"The connection to {host} broke. It is tried again and continues where it stopped.")
+
+
+def _was_dropped(error: Exception) -> bool:
+    return any(isinstance(cause, ConnectionResetError | BrokenPipeError) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:
