@@ -195,7 +195,7 @@ def storage_refusal(error: OSError, place: Path) -> TransferError | None:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         what = "quota of the volume is used up" if error.errno == errno.EDQUOT else "disk is full"
         return TransferError(
-            f"The {what} at {place.parent}. Delete something on the Storage page; the bytes fetched so far are kept.",
+            f"The {what}. Delete something on the Storage page; the bytes fetched so far are kept.",
             reason="disk_full",
         )
     why = {

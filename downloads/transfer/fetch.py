@@ -32,6 +32,7 @@ from downloads.transfer.web import Web
 
 SPEED_SECONDS = 5.0
 MAX_CHANGES = 3  # times a file may change under our hands before we give up
+LEAST_MISSING = 100_000_000  # bytes: where nobody tells a size, it is not worth going on with less room than that
 BELIEVED = 3  # refusals to continue in the middle before the bytes that are there are given up
 
 Answer = TypeVar("Answer")
@@ -91,6 +92,8 @@ class Transfer:
             try:
                 return self._bring(partial, Source(self.web, place), publish)
             except TransferError as refusal:
+                if refusal.reason == "disk_full":
+                    raise self._disk_full(refusal, partial.size) from refusal
                 if refusal.reason in {"not_a_model", "checksum_mismatch"} and not refusal.retry:
                     partial.discard()  # these bytes are good for nothing
                 raise
@@ -136,7 +139,7 @@ class Transfer:
 
     def _check_space(self, facts: Facts) -> None:
         self.wanted.root.mkdir(parents=True, exist_ok=True)
-        need = (facts.size or 0) - reserved_bytes(self.wanted.root, self.wanted.path)
+        need = self._still_to_write(facts.size)
         missing = need + self.options.disk_reserve - disk_space(self.wanted.root).free
         if need > 0 and missing > 0:
             raise TransferError(
@@ -145,6 +148,25 @@ class Transfer:
                 reason="disk_full",
                 missing_bytes=missing,
             )
+
+    def _still_to_write(self, size: int | None) -> int:
+        return max(0, (size or 0) - reserved_bytes(self.wanted.root, self.wanted.path))
+
+    def _disk_full(self, refusal: TransferError, size: int | None) -> TransferError:
+        """The disk filled up in the middle; say how much is missing.
+
+        Where the free space does not show it (a quota, a size that nobody tells), it is what is still to write.
+        """
+        need = self._still_to_write(size) or LEAST_MISSING
+        missing = need + self.options.disk_reserve - disk_space(self.wanted.root).free
+        missing = missing if missing > 0 else need
+        at_least = "" if size else "at least "
+        return TransferError(
+            f"{str(refusal).partition('.')[0]}: {at_least}{missing / 1e9:.1f} GB more must be free. Delete something "
+            "on the Storage page; the bytes fetched so far are kept, and it goes on by itself.",
+            reason="disk_full",
+            missing_bytes=missing,
+        )
 
     # --- the bytes -------------------------------------------------------------------------------------------------
 

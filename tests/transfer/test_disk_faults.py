@@ -55,7 +55,10 @@ def test_a_disk_that_fills_up_in_the_middle_keeps_the_bytes(hub: FakeHub, bring:
     file = hub.add_document("a.safetensors", size=SIZE, length=False, ranges=False)
     (small / "ballast").write_bytes(b"x" * 8_000_000)
     brought = bring(file)
+    assert brought.refusal
     assert (brought.reason, "kept" in str(brought.refusal)) == ("disk_full", True)
+    assert "at least 0.1 GB" in str(brought.refusal)
+    assert brought.refusal.missing_bytes > 50_000_000
     assert MODEL not in bring.on_disk()
     (small / "ballast").unlink()
     assert bring(file).published
