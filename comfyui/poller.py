@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from uuid import uuid4
 
 from django.db import DatabaseError, connections, transaction
 
-from comfyui import address, after_install, generations, health, lease, reports
+from comfyui import address, after_install, generations, health, reports
 from comfyui.client import Client, ComfyError
+from comfyui.lease import RENEW, Lease
 from comfyui.models import ComfyState
 from comfyui.watch import JobWatch
 from settings_app import preferences
@@ -30,7 +30,7 @@ class Poller:
     """``step()`` does what is due and answers how many seconds nothing will be."""
 
     def __init__(self, connect: float = 2.0, read: float = 10.0) -> None:
-        self.holder = uuid4().hex
+        self._lease = Lease()
         self._timeouts = (connect, read)
         self._leased_at = float("-inf")
         self._client: Client | None = None
@@ -40,11 +40,11 @@ class Poller:
         self._looked_at = float("-inf")
 
     def run(self, stop: threading.Event) -> None:
-        """Until stop is set. A database that fails is waited for; ComfyUI's failures are states."""
+        """Until stop is set. A database or a disk that fails is waited for; ComfyUI's failures are states."""
         while not stop.is_set():
             try:
                 wait = self.step()
-            except DatabaseError as error:
+            except (DatabaseError, OSError) as error:
                 log.warning("ComfyUI is not watched for a moment: %s", error)
                 wait = BROKEN_DATABASE
             finally:
@@ -57,7 +57,7 @@ class Poller:
         if self._client:
             self._client.close()
         try:
-            lease.give_back(self.holder)
+            self._lease.give_back()
         except DatabaseError as error:  # it runs out by itself
             log.debug("The lease was not given back: %s", error)
 
@@ -71,9 +71,9 @@ class Poller:
             return self._failed(error)
 
     def _hold_lease(self) -> bool:
-        if time.monotonic() - self._leased_at < lease.RENEW:
+        if time.monotonic() - self._leased_at < RENEW:
             return True
-        if not lease.take(self.holder):
+        if not self._lease.take():
             return False
         self._leased_at = time.monotonic()
         return True

@@ -1,5 +1,6 @@
 """One poller, whatever the number of processes; never in the way, and it says what it sees."""
 
+import os
 import threading
 import time
 from datetime import timedelta
@@ -9,7 +10,8 @@ import pytest
 from django.test import Client as Browser
 from django.utils import timezone
 
-from comfyui import lease, poller, reports, status
+from comfyui import poller, reports, status
+from comfyui.lease import Lease
 from comfyui.models import ComfyState, PollerLease
 from comfyui.poller import AWAY, IDLE, NOT_MINE, Poller
 from settings_app import preferences
@@ -85,14 +87,29 @@ def test_a_second_poller_asks_nothing_until_the_first_ends(comfy: FakeComfy, wat
     assert len(comfy.log) > asked
 
 
-def test_the_lease_of_a_killed_poller_runs_out(db: None) -> None:
-    assert lease.take("first")
-    assert not lease.take("second")
+def test_a_dead_poller_of_this_data_directory_is_followed_at_once(db: None) -> None:
+    first, second = Lease(), Lease()
+    assert first.take()
+    assert not second.take()
+    os.close(first._lock or 0)  # as the kernel does for a killed process; the row says that it lives on
+    first._lock = None
+    assert PollerLease.objects.get().holder != ""
+    assert second.take()
+    first.give_back()  # it has none
+    assert second.take()
+    second.give_back()
+
+
+def test_the_lease_of_another_machine_runs_out(db: None) -> None:
+    PollerLease.objects.create(pk=1, holder="another:machine", expires_at=timezone.now() + timedelta(minutes=5))
+    here = Lease()
+    assert not here.take()
     PollerLease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
-    assert lease.take("second")
-    assert not lease.take("first")
-    lease.give_back("first")  # it has none
-    assert not lease.take("first")
+    assert here.take()
+    PollerLease.objects.update(holder="another:machine", expires_at=timezone.now() + timedelta(minutes=5))
+    assert not here.take()  # it was too late with its renewal
+    here.give_back()
+    assert PollerLease.objects.get().holder == "another:machine"
 
 
 def test_node_types_templates_and_folders_are_asked_once_per_start(comfy: FakeComfy, watched: Poller) -> None:

@@ -28,6 +28,7 @@ class Refused(Exception):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Any
+    disable_nagle_algorithm = True  # headers and body are two writes: the second would wait 40 ms for an ACK
 
     @property
     def fake(self) -> FakeComfy:
