@@ -80,7 +80,8 @@ def ready() -> dict[str, object]:
     """Workflows that run now without a paid service, the person's own first, and the smallest step to one more."""
     judged = entries().values()
     running = sorted((entry for entry in judged if entry.ready and not entry.workflow.partner_api), key=_interest)
-    near = [entry for entry in judged if entry.installable and entry.exact_size and entry.missing_bytes]
+    local = (entry for entry in judged if not entry.workflow.partner_api)
+    near = [entry for entry in local if entry.installable and entry.exact_size and entry.missing_bytes]
     return {"ready": running[:READY_SHOWN], "ready_count": len(running), "nearest": min(near, key=_bytes, default=None)}
 
 

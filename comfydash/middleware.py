@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import middleware as auth_middleware
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from downloads.views import came_from
 from settings_app import api_key
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -82,7 +85,11 @@ class LoginRequiredMiddleware(auth_middleware.LoginRequiredMiddleware):
         return super().process_view(request, view_func, view_args, view_kwargs)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> Any:
-        response = super().handle_no_permission(request, view_func)
+        if request.method in {"GET", "HEAD"}:
+            response = super().handle_no_permission(request, view_func)
+        else:  # the login leads to the page with the form: what only takes a POST is no page
+            page = urlsplit(came_from(request, "home"))._replace(scheme="", netloc="", fragment="").geturl()
+            response = redirect_to_login(page, self.get_login_url(view_func))
         if request.headers.get("HX-Request"):
             # A piece must not be replaced by a login form: the whole page goes there.
             refused = HttpResponse(status=401)

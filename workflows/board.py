@@ -139,13 +139,14 @@ def _order(sort: str) -> Callable[[Entry], tuple[object, ...]]:
 
 
 def _nearest(entry: Entry) -> tuple[object, ...]:
-    """Ready first, own workflows before templates, what runs on this machine before what calls a paid service."""
+    """Ready first, own workflows before templates. What calls a paid service is not ready by its models alone."""
     return (
+        entry.verdict in {"unreadable", "not_workflow"},
+        entry.workflow.partner_api,
         VERDICTS.index(entry.verdict),
         not entry.installable,
         entry.missing_bytes,
         len(entry.missing),
-        entry.workflow.partner_api,
         not entry.needed,
         entry.workflow.source == TEMPLATES,
     )

@@ -78,6 +78,10 @@
     event.detail.shouldSwap = false;
     refresh(...elt.dataset.live.split(" "));
   });
+  // What somebody has opened to read stays open: the new piece has the same summaries by their ids.
+  let unfolded = [];
+  on("htmx:beforeSwap", ({ detail }) => { unfolded = all("details[open] > summary[id]", detail.target).map((summary) => summary.id); });
+  on("htmx:afterSwap", () => unfolded.splice(0).forEach((id) => document.getElementById(id)?.parentElement.setAttribute("open", "")));
   on("visibilitychange", () => { if (!document.hidden) fetchDue(); });
 
   // --- Progress in place --------------------------------------------------------------------------------------------
@@ -207,7 +211,7 @@
     heartbeat: (message) => { queue(message, known); worker(message.worker); },
     queue_updated: (message) => { queue(message); refresh("downloads"); },
     download_progress: later,
-    download_complete: (message) => ended(message, "success", "is installed."),
+    download_complete: async (message) => ended(message, "success", `is installed.${await comfyuiIsUp() ? " Press R in open tabs of ComfyUI to see it there." : ""}`),
     download_failed: (message) => ended(message, "error", `failed. ${message.error || ""}`),
     download_waiting: (message) => ended(message, "warning", `waits for you. ${message.error || ""}`),
     activity: () => refresh("activity"),
@@ -236,6 +240,14 @@
     toast(level, `${names.get(message.download_id) || message.preset_id} ${words}`);
     title();
     refresh("downloads", "disk", `preset:${message.preset_id}`);
+  }
+
+  async function comfyuiIsUp() {
+    try {
+      return (await (await fetch("/api/comfyui/status")).json()).state === "up";
+    } catch { // the next event will tell what is the matter
+      return false;
+    }
   }
 
   function worker(state) {

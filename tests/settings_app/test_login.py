@@ -32,6 +32,22 @@ def test_every_page_leads_to_the_login(client):
     assert (answer.status_code, answer.url) == (302, "/login/?next=/settings/%3Fchange%3Dtoken")
 
 
+@pytest.mark.parametrize(
+    ("page", "following"),
+    [
+        ("http://localhost/models/?q=flux", "/models/%3Fq%3Dflux"),
+        ("https://elsewhere.example/models/", "/"),
+        ("", "/"),
+    ],
+)
+def test_a_form_that_outlived_its_session_leads_back_to_its_page(client, page, following):
+    headers = {"referer": page}
+    answer = client.post("/models/FLUX/install/", headers=headers)
+    assert (answer.status_code, answer.url) == (302, f"/login/?next={following}")
+    answer = client.post("/models/FLUX/install/", headers={**headers, "hx-request": "true"})
+    assert (answer.status_code, answer["HX-Redirect"]) == (401, f"/login/?next={following}")
+
+
 def test_the_password_lets_in_and_back_to_the_page(client, password):
     answer = client.post("/login/", {"password": password, "next": "/activity/"})
     assert (answer.status_code, answer.url) == (302, "/activity/")

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.comfydash.serving import Serve, serving
+from tests.fakecomfy import FakeComfy
 from tests.fakehub import FakeHub
 from tests.presets.makers import safetensors
 from tests.ui.conftest import API_KEY, Shelf, Visit
@@ -30,7 +31,13 @@ def shelf(hub: FakeHub, workspace: Path) -> Shelf:
 
 
 @pytest.fixture(scope="module")
-def server(hub: FakeHub, shelf: Shelf, workspace: Path) -> Iterator[Serve]:
+def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeComfy]:
+    with FakeComfy(tmp_path_factory.mktemp("comfy")) as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def server(hub: FakeHub, shelf: Shelf, comfy: FakeComfy, workspace: Path) -> Iterator[Serve]:
     for number, name in enumerate(("loras/old-one", "loras/old-two", "vae/kept")):
         file = workspace / "models" / f"{name}.safetensors"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -38,6 +45,7 @@ def server(hub: FakeHub, shelf: Shelf, workspace: Path) -> Iterator[Serve]:
     environment = {
         "HF_ENDPOINT": hub.url,
         "HF_TOKEN": "",
+        "COMFYUI_URL": comfy.url,
         "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
         "COMFYDASH_AUTH": "off",
         "COMFYDASH_API_KEY": API_KEY,
@@ -57,7 +65,9 @@ def session() -> None:
 
 
 def test_space_is_freed_and_what_waited_for_it_starts_by_itself(visit: Visit, workspace: Path) -> None:
-    page = visit("/models/?q=larger")
+    page = visit("/generate/")
+    expect(page.locator("#comfyui-status")).to_contain_text("Running")
+    page.goto("/models/?q=larger")
     card = page.get_by_role("article", name="Larger than what is left")
     card.get_by_role("button", name="Install").click()
     expect(card.locator(".badge")).to_have_text("Waiting")
@@ -79,6 +89,7 @@ def test_space_is_freed_and_what_waited_for_it_starts_by_itself(visit: Visit, wo
     dialog.get_by_role("button", name="Delete 2.0 MB").click()
 
     expect(page.locator("#toasts")).to_contain_text("2 files deleted, 2.0 MB freed.")
+    expect(page.locator("#toasts")).to_contain_text("is installed. Press R in open tabs of ComfyUI to see it there.")
     expect(page.locator("#files")).to_contain_text("checkpoints/large.safetensors")
     expect(page.locator("#space")).not_to_contain_text("waits for space")
     names = {file.name: file.stat().st_size for file in (workspace / "models").rglob("*.safetensors")}

@@ -15,6 +15,7 @@ from downloads.models import DownloadFile, DownloadHistory
 from tests.workflows import make
 from tests.workflows.make import entry, node
 from tests.workflows.put import loader, put_model, put_workflow
+from workflows.verdict import Entry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 
@@ -29,6 +30,12 @@ def page(admin: Client, name: str, *args: Any, query: str = "", **headers: str) 
 
 def shown(html: str) -> list[str]:
     return re.findall(r'<article.*?<a class="wrap"[^>]*>([^<]*)', html, re.S)
+
+
+def everything(admin: Client) -> list[Entry]:
+    """The entries of the board in its own order, all its pages."""
+    first = admin.get(reverse("workflows:index")).context["shelf"].page
+    return list(first.paginator.object_list)
 
 
 def test_the_board_shows_every_verdict_nearest_to_ready_first(admin: Client) -> None:
@@ -49,6 +56,13 @@ def test_the_board_shows_every_verdict_nearest_to_ready_first(admin: Client) -> 
     assert "Fix it" in html
     assert shown(page(admin, "index", query="?verdict=not_workflow")) == ["list"]
     assert shown(page(admin, "index", query="?verdict=fixable")) == ["fixable"]
+
+
+@pytest.mark.usefixtures("templates")
+def test_what_calls_a_paid_service_comes_after_what_runs_here(admin: Client) -> None:
+    put_workflow("missing.json", loader("gone.safetensors"))
+    order = [bool(entry.workflow.partner_api) for entry in everything(admin)]
+    assert order == sorted(order) and {True, False} == set(order)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +214,7 @@ def test_the_planner_shows_refuses_and_queues(admin: Client) -> None:
     assert "5.0 kB" in page(admin, "plan", query="?budget=1GB")
     assert "is not a size" in page(admin, "plan", query="?budget=lots")
     response = admin.post(reverse("workflows:plan"), {"budget": "1GB"}, follow=True)
-    assert "Unlock 1 workflow: 1 files queued." in response.content.decode()
+    assert "Unlock 1 workflow: 1 file queued." in response.content.decode()
     assert DownloadFile.objects.get().path == "checkpoints/a.safetensors"
 
 

@@ -1,0 +1,108 @@
+"""A page that stays open: it keeps what the person has in hand, and does not grow."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.fakehub import FakeHub
+from tests.ui.conftest import Shelf, Visit
+
+EVENTS = 4000
+
+
+def test_details_that_are_read_stay_open_when_something_happens(visit: Visit, shelf: Shelf) -> None:
+    shelf.add("READING", "While one reads", "loras/reading.safetensors", size=20_000)
+    page = visit("/models/READING/")
+    page.get_by_role("button", name="Install").click()
+    expect(page.locator("#preset .badge").first).to_have_text("Installed")
+    page.goto("/activity/?type=download")
+    summary = page.locator("details > summary").first
+    summary.click()
+    read = page.locator(f"#{summary.get_attribute('id')}")
+    entries = page.locator("#log .list li")
+    before = entries.count()
+
+    other = visit("/models/READING/reinstall/")
+    other.get_by_role("button", name="Fetch").click()
+
+    expect(entries).to_have_count(before + 2)  # started and completed
+    expect(read.locator("xpath=..")).to_have_attribute("open", "")
+    expect(read).to_be_focused()
+
+
+def test_clearing_the_filters_is_undone_by_going_back(visit: Visit, shelf: Shelf) -> None:
+    page = visit("/models/?q=first&fits=1")
+    expect(page.get_by_label("Search")).to_have_value("first")
+    page.get_by_role("link", name="Clear", exact=True).click()
+    expect(page.get_by_label("Search")).to_have_value("")
+    page.go_back()
+    expect(page.get_by_label("Search")).to_have_value("first")
+    expect(page.get_by_label("Fits on my disk")).to_be_checked()
+    expect(page).to_have_url(re.compile(r"q=first"))
+
+
+def test_a_link_into_a_page_is_not_covered_by_the_bar(visit: Visit) -> None:
+    page = visit("/settings/#access")
+    bar = page.locator(".topbar").bounding_box()
+    heading = page.get_by_role("heading", name="Access").bounding_box()
+    assert bar and heading
+    assert heading["y"] >= bar["y"] + bar["height"]
+
+
+def test_thousands_of_events_leave_the_page_as_small_as_it_was(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
+    shelf.add("BURST", "Under a burst", "loras/burst.safetensors", size=900_000)
+    gate = hub.gate("loras/burst.safetensors", at_byte=400_000)
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: None if "download_progress" in str(message) else socket.send(message))
+        sockets.append(socket)
+
+    page = visit("/models/BURST/", before=lambda page: page.route_web_socket(re.compile("/ws/dashboard"), connect))
+    page.get_by_role("button", name="Install").click()
+    assert gate.reached.wait(30)
+    page.goto("/downloads/")
+    number = int(page.locator("#active [data-download]").get_attribute("data-download") or "")
+    before = nodes(page)
+
+    for message in burst(number):
+        sockets[-1].send(json.dumps(message))
+
+    sockets[-1].send(json.dumps({"type": "presets_refreshed", "total_presets": 1, "version": "after the burst"}))
+    expect(page.locator("#toasts")).to_contain_text("version after the burst")
+    page.wait_for_load_state("networkidle")
+    assert page.locator("[data-toast]").count() <= 5
+    assert nodes(page) < before + 200
+    gate.open()
+    expect(page.get_by_role("row", name="Under a burst")).to_contain_text("Completed")
+
+
+def burst(number: int) -> Iterator[dict[str, object]]:
+    """An hour of a busy machine at once: progress of one install, and the ends of many others."""
+    for step in range(EVENTS):
+        yield {
+            "type": "download_progress",
+            "preset_id": "BURST",
+            "download_id": number,
+            "file": "loras/burst.safetensors",
+            "status": "downloading",
+            "progress": 99 * (step + 1) / EVENTS,
+            "downloaded": 800_000,
+            "total": 900_000,
+            "speed": 1000,
+            "files_completed": 0,
+            "files_total": 1,
+        }
+        if step % 40 == 0:
+            end = {"preset_id": f"OTHER-{step}", "download_id": 10**6 + step, "file": "", "retry_count": 0}
+            yield {"type": "download_failed", "reason": "network", "error": "Gone.", **end}
+            yield {"type": "activity", "id": step, "status": "failed", "title": "Other"}
+
+
+def nodes(page: Page) -> int:
+    return int(page.evaluate("document.querySelectorAll('*').length"))
