@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
@@ -23,6 +25,10 @@ READ_OBJECT_INFO = 30.0  # it blocks ComfyUI itself for seconds with many node p
 MOST = 16 * 2**20  # bytes of one answer
 MOST_LARGE = 64 * 2**20  # of those that carry whole graphs or all node types
 CHUNK = 64 * 2**10
+
+# What OpenSSL says of a certificate that is good, but not for this name (X509_V_ERR_…), or too old.
+OTHER_NAME, EXPIRED = {62, 64}, 10
+BUNDLE, EMPTY_BUNDLE = "REQUESTS_CA_BUNDLE", "NO_CERTIFICATE_OR_CRL_FOUND"
 
 
 class ComfyError(Exception):
@@ -52,7 +58,7 @@ class Client:
         # The environment's proxies would be asked for loopback too, and .netrc would replace our header.
         self._session.trust_env = False
         self._session.auth = address.credentials
-        self._session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self._session.verify = os.environ.get(BUNDLE) or True
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = "ComfyDash"
         if not address.is_loopback:
@@ -248,15 +254,35 @@ class Client:
 
     def _unreachable(self, error: Exception) -> ComfyError:
         base = self.address.base
-        if isinstance(error, requests.exceptions.SSLError):
-            return ComfyError(
-                f"The certificate of {base} is not trusted. Set REQUESTS_CA_BUNDLE to the file of its authority.",
-                "certificate",
-            )
+        if base.startswith("https:") and (refusal := self._not_trusted(error)):
+            return refusal
         if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
             return ComfyError(f"ComfyUI at {base} does not answer in time. It may be busy or still loading.", "slow")
         hint = " It may want https." if "RemoteDisconnected" in repr(error) and base.startswith("http:") else ""
         return ComfyError(f"Nothing answers at {base}. ComfyUI is starting, stopped, or elsewhere.{hint}", "down")
+
+    def _not_trusted(self, error: Exception) -> ComfyError | None:
+        """Why TLS did not come about, and what to do; None where TLS is not the matter."""
+        base, bundle, said = self.address.base, os.environ.get(BUNDLE, ""), _cause(error)
+        reason = getattr(said, "reason", "")
+        if bundle and (not Path(bundle).exists() or reason == EMPTY_BUNDLE):  # nothing was even sent
+            what = "holds no certificate" if Path(bundle).exists() else "is not there"
+            return ComfyError(f"{BUNDLE} names {bundle}, which {what}. Correct it and restart.", "certificate")
+        if not isinstance(error, requests.exceptions.SSLError):
+            return None
+        if not isinstance(said, ssl.SSLCertVerificationError):
+            hint = "Does its address begin with http: instead?"
+            return ComfyError(f"{base} does not speak https as it should ({reason or said}). {hint}", "down")
+        if said.verify_code in OTHER_NAME:
+            what = "was made for another name. Put the name that it was made for into the address."
+        elif said.verify_code == EXPIRED:
+            what = "has expired. Renew it where ComfyUI runs."
+        else:
+            what = (
+                f"is not trusted ({said.verify_message}). Set {BUNDLE} to a file that has it, or that of its "
+                "authority, beside the usual ones, and restart."
+            )
+        return ComfyError(f"The certificate of {base} {what}", "certificate")
 
     def _refusal(self, answer: Answer, path: str) -> ComfyError:
         base, status = self.address.base, answer.status
@@ -277,6 +303,12 @@ class Client:
         if status in {502, 503, 504}:
             return ComfyError(f"The proxy at {base} does not reach ComfyUI (HTTP {status}).", "down", status)
         return ComfyError(f"ComfyUI answered with an error of its own (HTTP {status}).", "broken", status)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What lies at the bottom of the layers that requests and urllib3 put around it."""
+    inner = getattr(error, "reason", None) or next((arg for arg in error.args if isinstance(arg, Exception)), None)
+    return _cause(inner) if isinstance(inner, Exception) else error
 
 
 def _user(user: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ entries = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(entries)
 def test_any_entry_is_read(entry: dict[str, Any]) -> None:
     found = outcome.read(entry)

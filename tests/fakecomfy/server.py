@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
@@ -15,7 +16,7 @@ from tests.fakecomfy.state import Jobs
 
 Profile = Literal["0.33", "0.3.64"]
 
-MODEL_SUFFIXES = (".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft")
+MODEL_SUFFIXES = {".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"}
 KINDS = ("checkpoints", "diffusion_models", "text_encoders", "vae", "loras")
 
 
@@ -30,9 +31,10 @@ class Request:
 class FakeComfy:
     """Use as a context manager, or start() and stop(). Everything may be changed while it runs."""
 
-    def __init__(self, root: Path, profile: Profile = "0.33") -> None:
+    def __init__(self, root: Path, profile: Profile = "0.33", tls: ssl.SSLContext | None = None) -> None:
         self.root = root
         self.profile = profile
+        self.tls = tls
         modern = profile == "0.33"
         self.jobs = Jobs(remembers_create_time=modern, strips_keys=modern)
         self.comfyui_version = "0.33.0" if modern else "0.3.64"
@@ -49,6 +51,7 @@ class FakeComfy:
         self.templates: dict[str, Any] = {"image_flux": {"nodes": [], "links": []}}
         self.packs: set[str] = set()  # node packs that were there when ComfyUI started
         self.extra_folders: dict[str, list[Path]] = {}
+        self.extra_suffixes: dict[str, set[str]] = {}  # by kind, as node packs register them; empty: every file
         self.log: list[Request] = []
         self.sent = 0  # bytes of bodies
         self._released = threading.Event()
@@ -60,7 +63,7 @@ class FakeComfy:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}{self.prefix}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}{self.prefix}"
 
     def __enter__(self) -> FakeComfy:
         self.start()
@@ -116,13 +119,18 @@ class FakeComfy:
     def kinds(self) -> list[str]:
         return [*KINDS, *(kind for kind in self.extra_folders if kind not in KINDS)]
 
+    def suffixes(self, kind: str) -> set[str]:
+        """What is listed of a kind; of one that only extra_model_paths.yaml names every file is."""
+        return self.extra_suffixes.get(kind, MODEL_SUFFIXES if kind in KINDS else set())
+
     def model_names(self, kind: str) -> list[str]:
+        suffixes = self.suffixes(kind)
         return sorted(
             {
                 str(file.relative_to(folder))
                 for folder in self.folders(kind)
                 for file in folder.rglob("*")
-                if file.suffix in MODEL_SUFFIXES
+                if file.is_file() and (not suffixes or file.suffix in suffixes)
             }
         )
 
@@ -151,6 +159,8 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        if self.fake.tls:  # the handshake is the thread's: a client that refuses the certificate must not end us
+            request = self.fake.tls.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
         self._open.append(request)
         super().process_request(request, client_address)
 

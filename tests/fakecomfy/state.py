@@ -53,7 +53,7 @@ class Jobs:
     ) -> float:
         with self.lock:
             if number is None:
-                number = float(self.counter)
+                number = self.counter
                 self.counter += 1
             extra = dict(extra or {})
             if self.strips_keys:
@@ -97,7 +97,7 @@ class Jobs:
                 "status": {"status_str": "success" if good else "error", "completed": good, "messages": messages}
                 if status
                 else None,
-                "meta": {},
+                "meta": {node: _meta(node) for node in outputs or ()},
             }
             self.running = None
             return prompt_id
@@ -143,6 +143,14 @@ class Jobs:
             ids = ids[-count:] if count else []
         return {prompt_id: self.history[prompt_id] for prompt_id in ids}
 
+    def whole(self, prompt_id: str) -> dict[str, Any]:
+        """What /api/jobs/ID adds to the line of the list, once the job has ended."""
+        entry = self.history.get(prompt_id)
+        if entry is None:
+            return {}
+        workflow = {"prompt": entry["prompt"][2], "extra_data": entry["prompt"][3]}
+        return {"outputs": entry["outputs"], "execution_status": entry["status"], "workflow": workflow}
+
     def listed(self) -> list[dict[str, Any]]:
         """Running, pending and history in one list, without graphs: newest created first."""
         found = [_listed(item, "pending") for item in self.pending]
@@ -150,6 +158,10 @@ class Jobs:
             found.append(_listed(self.running, "in_progress"))
         found += [_finished(entry) for entry in self.history.values()]
         return sorted(found, key=lambda job: job.get("create_time") or 0, reverse=True)
+
+
+def _meta(node: str) -> dict[str, Any]:
+    return {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node}
 
 
 def _listed(item: Item | list[Any], status: str) -> dict[str, Any]:
@@ -168,5 +180,12 @@ def _finished(entry: dict[str, Any]) -> dict[str, Any]:
         elif name == "execution_error":
             job["status"], job["execution_error"] = "failed", said
         job["execution_end_time"] = said["timestamp"]
-    job["outputs_count"] = sum(len(found) for node in entry["outputs"].values() for found in node.values())
-    return job
+    files = [
+        {**file, "nodeId": node, "mediaType": kind}
+        for node, outputs in entry["outputs"].items()
+        for kind, found in outputs.items()
+        for file in found
+        if isinstance(file, dict)
+    ]
+    job |= {"outputs_count": len(files), "previewable_outputs_count": len(files)}
+    return {**job, "preview_output": files[-1]} if files else job
