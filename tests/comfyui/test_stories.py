@@ -6,18 +6,17 @@ No test here touches the database: Playwright's sync API and the ORM do not mix 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import WATCH_CSP, launched
 from tests.comfydash.serving import Serve, serving, wait_for
 from tests.fakecomfy import FakeComfy, image
 from tests.presets.makers import safetensors
-from tests.ui.conftest import ARGUMENTS, WATCH_CSP
 from tests.ui.test_looks import AXE, RULES
 from tests.workflows.make import api, dump, ui
 from tests.workflows.put import loader
@@ -28,13 +27,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Of this module alone: the event loop that it brings must not outlive it."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("No chromium on this machine: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ server is a process of its own, and Playwright's sync API and the ORM do not mix
 
 from __future__ import annotations
 
-import shutil
 import threading
 import urllib.error
 import urllib.request
@@ -17,27 +16,14 @@ from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from tests.browser import WATCH_CSP, launched
 from tests.comfydash.serving import Serve, serving, wait_for
 from tests.fakehub import FakeHub
 
 PASSWORD = "correct horse battery"
 API_KEY = "stories-stories-stories-stories"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WATCH_CSP = """document.addEventListener('securitypolicyviolation', event => console.error(
-    `CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`))"""
-
 expect.set_options(timeout=20_000)  # generous: the machine may be busy with other tests
 
 
@@ -48,15 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("No chromium on this machine: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+    """Of one module: the event loop that Playwright brings must not outlive it, or the ORM refuses to work."""
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +128,7 @@ def server(hub: FakeHub, shelf: Shelf, workspace: Path) -> Iterator[Serve]:
         serve.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def session(chromium: Browser, server: Serve) -> dict[str, Any]:
     """The cookies of a person who logged in with the password."""
     context = chromium.new_context(base_url=server.url)
