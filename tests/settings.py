@@ -1,12 +1,15 @@
 """Settings of the test run: a workspace of its own, a fast password hasher, no environment of the machine."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 for _name in [name for name in os.environ if name.startswith(("COMFYDASH_", "HF_")) or name.endswith("_PROXY")]:
     del os.environ[_name]
 os.environ["COMFYDASH_WORKSPACE"] = tempfile.mkdtemp(prefix="comfydash-test-")
+atexit.register(shutil.rmtree, os.environ["COMFYDASH_WORKSPACE"], ignore_errors=True)
 
 from comfydash.settings import *  # noqa: E402, F403
 
