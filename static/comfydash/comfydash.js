@@ -52,9 +52,19 @@
   on("pointerdown", (event) => { pressed = event.target; });
   for (const name of ["pointerup", "pointercancel"]) on(name, () => setTimeout(() => { pressed = null; }, 50));
 
+  // A piece that a person has just asked for with another filter or page: the answer must find its place still there.
+  const asked = new Map(); // request -> where its answer goes
+  const isLive = (detail) => detail.requestConfig.triggeringEvent?.type === "live";
+  on("htmx:beforeRequest", ({ detail }) => { if (!isLive(detail)) asked.set(detail.xhr, detail.target); });
+
+  function isAskedFor(piece) {
+    for (const request of asked.keys()) if (request.readyState === 0 || request.readyState === 4) asked.delete(request);
+    return [...asked.values()].some((target) => piece.contains(target));
+  }
+
   function inUse(piece) {
     const focus = document.activeElement;
-    return Boolean(one("details.menu[open], .dragged", piece)) || piece.contains(pressed) ||
+    return isAskedFor(piece) || Boolean(one("details.menu[open], .dragged", piece)) || piece.contains(pressed) ||
       (piece.contains(focus) && focus.matches("input:not([type=checkbox]), select, textarea"));
   }
 
@@ -68,13 +78,13 @@
       const isCard = piece.dataset.live.startsWith("preset:");
       if (!topics.some((topic) => wanted.has(topic)) && !(wanted.has("*") && !isCard)) continue;
       if (inUse(piece)) topics.forEach((topic) => due.add(topic));
-      else htmx.trigger(piece, "live");
+      else piece.dispatchEvent(new CustomEvent("live")); // htmx.trigger would wake the pieces around it too
     }
     if (due.size) dueTimer = setTimeout(fetchDue, 1000);
   }
   on("htmx:beforeSwap", (event) => {
     const { elt, xhr } = event.detail;
-    if (event.detail.requestConfig.triggeringEvent?.type !== "live" || xhr.status !== 200 || !inUse(elt)) return;
+    if (!isLive(event.detail) || xhr.status !== 200 || !inUse(elt)) return;
     event.detail.shouldSwap = false;
     refresh(...elt.dataset.live.split(" "));
   });

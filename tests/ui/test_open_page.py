@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.fakehub import FakeHub
 from tests.ui.conftest import Shelf, Visit
@@ -32,6 +32,43 @@ def test_details_that_are_read_stay_open_when_something_happens(visit: Visit, sh
     expect(entries).to_have_count(before + 2)  # started and completed
     expect(read.locator("xpath=..")).to_have_attribute("open", "")
     expect(read).to_be_focused()
+
+
+def test_a_tab_pressed_while_things_happen_is_what_one_gets(visit: Visit, shelf: Shelf) -> None:
+    held: list[Route] = []
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page = visit("/models/", before=lambda page: page.route_web_socket(re.compile("/ws/dashboard"), connect))
+    page.route("**/models/?type=video", lambda route: held.append(route))
+    with page.expect_request("**/models/?type=video"):
+        page.locator("#shelf .tabs").get_by_role("link", name="Video").click()
+    with page.expect_response("**/downloads/queue/"):  # fetched in the same go as the shelf would be
+        sockets[-1].send(json.dumps({"type": "presets_refreshed", "total_presets": 1, "version": "2"}))
+        sockets[-1].send(json.dumps({"type": "download_failed", "preset_id": "X", "download_id": 0}))
+    held[0].continue_()
+    expect(page.locator("#shelf .tabs [aria-current]")).to_contain_text("Video")
+    expect(page).to_have_url(re.compile("type=video"))
+
+
+def test_news_of_one_model_fetch_its_card_and_not_the_shelf(visit: Visit, shelf: Shelf) -> None:
+    fetched: list[str] = []
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page = visit("/models/?q=first", before=lambda page: page.route_web_socket(re.compile("/ws/dashboard"), connect))
+    expect(page.locator("#card-FIRST")).to_be_visible()
+    page.on("request", lambda request: fetched.append(request.headers.get("hx-target", "")))
+    with page.expect_response("**/models/FIRST/"):
+        sockets[-1].send(json.dumps({"type": "download_failed", "preset_id": "FIRST", "download_id": 0}))
+    assert "card-FIRST" in fetched
+    assert "shelf" not in fetched
 
 
 def test_clearing_the_filters_is_undone_by_going_back(visit: Visit, shelf: Shelf) -> None:
