@@ -16,6 +16,7 @@ from comfyui import status as comfyui_status
 from downloads.board import board, line_of
 from downloads.disk import models_index
 from downloads.models import DownloadHistory
+from downloads.places import Places
 from downloads.queue import failed
 from downloads.space import still_to_fetch, volume
 from presets.catalogue import catalogue
@@ -68,10 +69,9 @@ class Disk:
 def disk() -> dict[str, object]:
     quota: int | None = preferences.get("disk_quota")
     space = volume()
-    active = board()
-    waiting = sum(
-        still_to_fetch(line.row) for line in (*active.running, *active.queued, *active.paused, *active.waiting)
-    )
+    active, places = board(), Places.now()
+    lines = (*active.running, *active.queued, *active.paused, *active.waiting)
+    waiting = sum(still_to_fetch(line.row, places) for line in lines)
     models = sum(found.size for found in models_index().files.values())
     return {"disk": Disk(models, space.total, space.free, space.usable, waiting, quota)}
 

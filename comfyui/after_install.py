@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from pathlib import PurePosixPath
 
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from comfyui.client import Client, ComfyError
 from comfyui.models import ComfyState
 from downloads.disk import ALIASES, models_index
 from downloads.models import DownloadFile, FileStatus, Status
+from downloads.transfer.paths import MODEL_EXTENSIONS
 
 
 def check(client: Client) -> None:
@@ -38,40 +40,65 @@ def _checked_until(moment: datetime) -> None:
 
 
 def not_listed(client: Client, paths: list[str]) -> list[str]:
-    """Those of paths (``kind/sub/name``) that lie here and that ComfyUI does not list."""
+    """Those of paths (``kind/sub/name``) that lie here, are models, and that ComfyUI does not list."""
     by_kind: dict[str, list[str]] = defaultdict(list)
-    index = models_index()
+    index, known = models_index(), folders.read()
     for path in dict.fromkeys(paths):
         kind, _, name = path.partition("/")
-        if name and index.find(path):
+        if name and index.find(path) and _is_expected(known, kind, name):
             by_kind[ALIASES.get(kind, kind)].append(path)
     missing = []
     for kind, wanted in by_kind.items():
-        try:
-            listed = set(client.models(kind))
-        except ComfyError as error:
-            if error.trouble == "broken":  # a folder of this kind has vanished over there: nothing can be said
-                continue
-            if error.trouble != "missing":
-                raise
-            listed = set()
-        missing += [path for path in wanted if path.partition("/")[2] not in listed]
+        listed = _listed(client, known.kinds_beside(kind))
+        if listed is not None:
+            missing += [path for path in wanted if path.partition("/")[2] not in listed]
     return missing
 
 
+def _is_expected(known: folders.Folders, kind: str, name: str) -> bool:
+    """A configuration or a vocabulary beside a model is in no list; a model of a kind that packs may add is missed."""
+    suffixes = known.listed_suffixes(ALIASES.get(kind, kind))
+    return suffixes is None or PurePosixPath(name).suffix.lower() in suffixes | set(MODEL_EXTENSIONS)
+
+
+def _listed(client: Client, kinds: list[str]) -> set[str] | None:
+    """Names under any of the kinds; None where a folder of theirs has vanished over there: nothing can be said."""
+    listed: set[str] = set()
+    for kind in kinds:
+        try:
+            listed.update(client.models(kind))
+        except ComfyError as error:
+            if error.trouble == "broken":
+                return None
+            if error.trouble != "missing":
+                raise
+    return listed
+
+
 def warn(paths: list[str]) -> None:
-    """One entry for each file that ComfyUI does not see, with the folders that it reads instead."""
-    reported = folders.read().kinds if paths else {}
+    """One entry for each file that ComfyUI does not see, with what it reads instead."""
+    if not paths:
+        return
+    known = folders.read()
     for path in paths:
         kind, _, name = path.partition("/")
         file = models_index().find(path)
-        read = reported.get(ALIASES.get(kind, kind), [])
-        where = f"ComfyUI reads {', '.join(read)}" if read else f"ComfyUI has no folder for {kind}"
         Activity.log(
             "error",
             "warning",
             f"ComfyUI does not list {name}",
-            f"It was installed as {file.file if file else path}. {where}. See Settings, ComfyUI.",
+            f"It was installed as {file.file if file else path}. {_reason(known, kind, name)}",
             path=path,
-            folders=read,
+            folders=known.kinds.get(ALIASES.get(kind, kind), []),
         )
+
+
+def _reason(known: folders.Folders, kind: str, name: str) -> str:
+    kind_there = ALIASES.get(kind, kind)
+    read, suffixes = known.kinds.get(kind_there, []), known.listed_suffixes(kind_there)
+    suffix = PurePosixPath(name).suffix.lower()
+    if not read:
+        return f"ComfyUI has no folder for {kind}; a node pack may add it. See Settings, ComfyUI."
+    if suffixes is not None and suffix not in suffixes:
+        return f"ComfyUI lists no {suffix} files of this kind. Install the node pack that reads them, and restart it."
+    return f"ComfyUI reads {', '.join(read)}. See Settings, ComfyUI."

@@ -8,7 +8,8 @@ class ComfyUIConfig(AppConfig):
     verbose_name = "ComfyUI"
 
     def ready(self) -> None:
-        from comfyui.folders import reported_roots
-        from downloads import disk
+        from comfyui.folders import chosen_folders, reported_roots
+        from downloads import disk, places
 
         disk.more_roots.append(reported_roots)
+        places.chosen_folders.append(chosen_folders)

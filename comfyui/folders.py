@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,29 @@ from django.utils import timezone
 from comfyui.client import Client, ComfyError
 from comfyui.models import Report
 from downloads import disk
+from downloads.models import ACTIVE, DownloadFile
 
 NO_MODELS = frozenset({"configs", "custom_nodes", "classifiers"})
 CACHE_SECONDS = 5.0
+# What ComfyUI lists where it does not report extensions (before 0.28). Source: folder_paths.py of ComfyUI.
+SUFFIXES = frozenset({".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"})
 
 _cached: tuple[float, dict[str, list[Path]]] | None = None
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A folder of ComfyUI that this dashboard does not read (yet)."""
+    """A folder of ComfyUI outside our models folder. New models of its kind may go there where it can take them."""
 
     kind: str
     path: str
     accepted: bool
+    chosen: bool
+    can_take: bool
+
+
+class KindBusy(ValueError):
+    """Where a kind goes is settled while something of it is being installed; the message is a sentence."""
 
 
 def ask(client: Client) -> dict[str, Any]:
@@ -77,8 +87,10 @@ class Folders:
     """The last answer, by kind, as ComfyUI's machine names them, and which of these folders we use; one query."""
 
     kinds: dict[str, list[str]]
+    extensions: dict[str, list[str]]  # by kind; empty: every file. Older versions report none
     packs: list[str]
     accepted: list[str]
+    chosen: dict[str, str]  # by kind: where new models go
 
     @property
     def custom_nodes(self) -> Path | None:
@@ -86,12 +98,22 @@ class Folders:
         return next((Path(path) for path in self.packs if Path(path).is_dir()), None)
 
     def roots(self) -> dict[str, list[Path]]:
-        """Accepted folders by kind that exist here."""
+        """Accepted folders by kind that exist here, the one for new files first."""
         found = {
             kind: [Path(path) for path in paths if path in self.accepted and Path(path).is_dir()]
             for kind, paths in self.kinds.items()
         }
+        for kind, folder in self.targets().items():
+            found[kind].sort(key=lambda path: path != folder)
         return {kind: paths for kind, paths in found.items() if paths}
+
+    def targets(self) -> dict[str, Path]:
+        """Chosen folders by kind. One that ComfyUI reads no more, or that we do not, is chosen no more."""
+        return {
+            kind: Path(path)
+            for kind, path in self.chosen.items()
+            if path in self.kinds.get(kind, ()) and path in self.accepted
+        }
 
     def offers(self) -> list[Offer]:
         """What ComfyUI reads beyond our own models folder and extra_model_paths, where it is a folder here."""
@@ -99,11 +121,34 @@ class Folders:
         own = {folder.resolve() for folders in extra.values() for folder in folders}
         ours = settings.MODELS_DIR.resolve()
         return [
-            Offer(kind, path, path in self.accepted)
+            Offer(kind, path, path in self.accepted, self.chosen.get(kind) == path, _can_take(Path(path)))
             for kind, paths in sorted(self.kinds.items())
             for path in paths
             if Path(path).is_dir() and Path(path).resolve() not in own and not Path(path).resolve().is_relative_to(ours)
         ]
+
+    def choices(self) -> dict[str, list[Offer]]:
+        """By kind: the folders that new models may go to instead of the models folder."""
+        found: dict[str, list[Offer]] = {}
+        for offer in self.offers():
+            if offer.can_take:
+                found.setdefault(offer.kind, []).append(offer)
+        return found
+
+    def kinds_beside(self, kind: str) -> list[str]:
+        """The kind and those that share a folder with it: node packs register theirs over the usual ones."""
+        folders = set(self.kinds.get(kind, ()))
+        return [kind, *(other for other, paths in self.kinds.items() if other != kind and folders & set(paths))]
+
+    def listed_suffixes(self, kind: str) -> frozenset[str] | None:
+        """Endings of the files that ComfyUI lists from the folders of a kind; None where it lists every file."""
+        suffixes: set[str] = set()
+        for beside in self.kinds_beside(kind):
+            told = self.extensions.get(beside)
+            if told == []:
+                return None
+            suffixes |= {suffix for suffix in told if suffix.startswith(".")} if told else SUFFIXES
+        return frozenset(suffixes)
 
     def mismatch(self) -> str:
         """A sentence when installs go where ComfyUI does not look; empty when all is well or not known."""
@@ -121,10 +166,17 @@ class Folders:
 
 
 def read() -> Folders:
-    reports = Report.objects.in_bulk([Report.FOLDERS, Report.ACCEPTED])
+    reports = Report.objects.in_bulk([Report.FOLDERS, Report.ACCEPTED, Report.CHOSEN])
     answer = reports[Report.FOLDERS].value if Report.FOLDERS in reports else {}
     accepted = reports[Report.ACCEPTED].value if Report.ACCEPTED in reports else []
-    return Folders(dict(answer.get("folders", {})), list(answer.get("custom_nodes", [])), list(accepted))
+    chosen = reports[Report.CHOSEN].value if Report.CHOSEN in reports else {}
+    return Folders(
+        dict(answer.get("folders", {})),
+        dict(answer.get("extensions", {})),
+        list(answer.get("custom_nodes", [])),
+        list(accepted),
+        dict(chosen),
+    )
 
 
 def custom_nodes() -> Path | None:
@@ -152,9 +204,48 @@ def forget() -> None:
     disk.forget()
 
 
-def accept(paths: list[str]) -> list[str]:
-    """Read these folders of ComfyUI too, and no other ones; what was not offered is left out."""
-    chosen = [offer.path for offer in read().offers() if offer.path in paths]
-    Report.objects.update_or_create(pk=Report.ACCEPTED, defaults={"value": chosen, "taken_at": timezone.now()})
+def chosen_folders() -> dict[str, Path]:
+    """Where new models go, by kind; asked anew for each file, for it must be the same in every process."""
+    try:
+        return read().targets()
+    except DatabaseError:  # before the first migration
+        return {}
+
+
+def accept(paths: list[str], wanted: dict[str, str] | None = None) -> list[str]:
+    """Read these folders of ComfyUI too, and put new models of a kind where ``wanted`` says; "" is the models folder.
+
+    What was not offered is left out. A folder that is to take models is read as well. Raises KindBusy.
+    """
+    known = read()
+    choices = known.choices()
+    chosen = {
+        kind: path for kind, path in (wanted or {}).items() if path in {offer.path for offer in choices.get(kind, ())}
+    }
+    accepted = [offer.path for offer in known.offers() if offer.path in paths or chosen.get(offer.kind) == offer.path]
+    accepted = list(dict.fromkeys(accepted))
+    now = known.targets()
+    after = replace(known, accepted=accepted, chosen=chosen).targets()
+    _refuse_while_busy({kind for kind in now.keys() | after.keys() if now.get(kind) != after.get(kind)})
+    for key, value in ((Report.ACCEPTED, accepted), (Report.CHOSEN, chosen)):
+        Report.objects.update_or_create(pk=key, defaults={"value": value, "taken_at": timezone.now()})
     forget()
-    return chosen
+    return accepted
+
+
+def _refuse_while_busy(kinds: set[str]) -> None:
+    """What an install has begun would be left behind in the folder of before."""
+    if not kinds:
+        return
+    files = DownloadFile.objects.filter(download__status__in=ACTIVE).select_related("download")
+    for file in files:
+        if disk.canonical(file.path).partition("/")[0] in kinds:
+            raise KindBusy(
+                f"“{file.download.title}” is {file.download.status} and brings {file.path}. "
+                "Let it end, or cancel it, before these models go elsewhere."
+            )
+
+
+def _can_take(folder: Path) -> bool:
+    """A real folder, no link to one, that this user may write."""
+    return not folder.is_symlink() and os.access(folder, os.W_OK | os.X_OK)

@@ -52,7 +52,7 @@ class ComfyState(models.Model):
 class Report(models.Model):
     """What ComfyUI said of its folders, node types and templates, kept for when it is down; and what we use of it."""
 
-    FOLDERS, ACCEPTED, NODES, TEMPLATES = "folders", "accepted", "nodes", "templates"
+    FOLDERS, ACCEPTED, CHOSEN, NODES, TEMPLATES = "folders", "accepted", "chosen", "nodes", "templates"
 
     key = models.CharField(max_length=20, primary_key=True)
     value = models.JSONField()

@@ -31,12 +31,17 @@ def picture(request: HttpRequest, activity_id: int) -> HttpResponse:
 
 @require_POST
 def save_folders(request: HttpRequest) -> HttpResponse:
-    chosen = folders.accept(request.POST.getlist("folder"))
-    count = len(chosen)
+    wanted = {name.removeprefix("into-"): request.POST[name] for name in request.POST if name.startswith("into-")}
+    try:
+        accepted = folders.accept(request.POST.getlist("folder"), wanted)
+    except folders.KindBusy as refusal:
+        messages.error(request, str(refusal))
+        return _settings()
+    count = len(accepted)
     messages.success(
         request,
         f"{count} folder{'' if count == 1 else 's'} of ComfyUI {'is' if count == 1 else 'are'} read too."
-        if chosen
+        if accepted
         else "Only the models folder is read.",
     )
     return _settings()

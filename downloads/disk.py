@@ -54,6 +54,11 @@ class FoundFile:
     def kind(self) -> str:
         return self.path.partition("/")[0]
 
+    @property
+    def below_root(self) -> str:
+        """The path as its root has it: other roots than the models folder hold one kind, and its name is left out."""
+        return self.file.relative_to(self.root).as_posix()
+
 
 @dataclass(frozen=True)
 class ModelsIndex:

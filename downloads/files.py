@@ -90,7 +90,7 @@ class Knowledge:
         if found := self.index.find(path):
             return found.size
         partial = self.index.partials.get(canonical(path))
-        return partial_bytes(partial.root, partial.path.removesuffix(PART_SUFFIX)) if partial else 0
+        return partial_bytes(partial.root, partial.below_root.removesuffix(PART_SUFFIX)) if partial else 0
 
 
 def _published_elsewhere(records: Iterable[Record]) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from django.conf import settings
-
 from downloads import disk
 from downloads.files import Knowledge, is_here
 from downloads.models import DownloadFile, DownloadHistory, FileStatus
+from downloads.places import Places
 from downloads.transfer import TransferError, discard_partial, partial_bytes, reserved_bytes
 
 log = logging.getLogger(__name__)
@@ -50,15 +49,16 @@ def _is_published(row: DownloadHistory, file: DownloadFile, knowledge: Knowledge
 def _forget_journal(file: DownloadFile) -> None:
     """It is deleted after the rename, and its worker may have died in between."""
     try:
-        if not reserved_bytes(settings.MODELS_DIR, file.path):
-            discard_partial(settings.MODELS_DIR, file.path)
+        place = Places.now().of(file.path)
+        if not reserved_bytes(*place):
+            discard_partial(*place)
     except (OSError, TransferError) as error:
         log.warning("A journal is left beside %s: %s", file.path, error)
 
 
 def _partial_bytes(file: DownloadFile) -> int:
     try:
-        return partial_bytes(settings.MODELS_DIR, file.path)
+        return partial_bytes(*Places.now().of(file.path))
     except (OSError, TransferError) as error:
         # A folder that cannot be read must not keep the row from its end; a retry looks again.
         log.warning("What is left of %s cannot be seen: %s", file.path, error)

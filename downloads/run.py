@@ -6,7 +6,6 @@ import logging
 import time
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
@@ -17,6 +16,7 @@ from downloads.files import BROKEN, CONFLICT, Knowledge, is_here
 from downloads.models import WAITING_REASONS, DownloadFile, DownloadHistory, FileStatus, ModelFile, Status
 from downloads.options import transfer_options
 from downloads.patience import patiently
+from downloads.places import Places
 from downloads.remains import take_stock
 from downloads.space import missing_space
 from downloads.transfer import Facts, Progress, Published, Stopped, TransferError, Wanted, discard_partial, fetch
@@ -71,7 +71,7 @@ def discard_unwanted() -> None:
         )
         if not still_wanted.exists():
             try:
-                discard_partial(settings.MODELS_DIR, file.path)
+                discard_partial(*Places.now().of(file.path))
             except (TransferError, OSError) as refusal:  # the queue goes on; Storage shows what is left
                 log.warning("What was fetched of %s could not be deleted: %s", file.path, refusal)
         DownloadFile.objects.filter(pk=file.pk).update(discard=False, bytes_done=0)
@@ -187,15 +187,17 @@ class Install:
     # --- the bytes -----------------------------------------------------------------------------------------------
 
     def _bring(self, file: DownloadFile) -> None:
+        place = Places.now().of(file.path)
         wanted = Wanted(
             url=file.url,
-            root=settings.MODELS_DIR,
-            path=file.path,
+            root=place.root,
+            path=place.path,
             sha256=file.sha256 if file.pinned else "",
             replace=self.row.force or file.path in self.broken,
         )
         try:
             self._update(file, status=FileStatus.DOWNLOADING, error="")
+            place.check()
             published = fetch(
                 wanted,
                 transfer_options(),

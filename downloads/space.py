@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
 
 from downloads.models import DownloadHistory, FileStatus
+from downloads.places import Places
 from downloads.transfer import DiskSpace, disk_space, reserved_bytes
 from settings_app import preferences
 
@@ -42,19 +45,39 @@ def usable_bytes() -> int:
     return volume().usable
 
 
-def still_to_fetch(row: DownloadHistory) -> int:
-    """Bytes of free space that the rest of the install takes.
+def still_to_fetch(row: DownloadHistory, places: Places | None = None) -> int:
+    """Bytes of free space that the rest of the install takes, wherever its files go. One query less with places."""
+    return sum(_still_to_fetch(row, places or Places.now()).values())
+
+
+def missing_space(row: DownloadHistory, places: Places | None = None) -> int:
+    """Bytes that must be freed before the install fits, where they lack most; 0 or less when it does."""
+    reserve = preferences.get("disk_reserve")
+    wanted = _still_to_fetch(row, places or Places.now())
+    return max((need + reserve - _free(root) for root, need in wanted.items() if need), default=0)
+
+
+def _still_to_fetch(row: DownloadHistory, places: Places) -> dict[Path, int]:
+    """By volume, named by one of its folders.
 
     A preallocated partial has left the free space already, so its blocks count as fetched.
     """
-    return sum(
-        max(0, file.bytes_total - reserved_bytes(settings.MODELS_DIR, file.path))
-        for file in row.files.all()
-        if file.status not in {FileStatus.COMPLETED, FileStatus.SKIPPED}
-    )
+    needs: dict[Path, int] = defaultdict(int)
+    for file in row.files.all():
+        if file.status not in {FileStatus.COMPLETED, FileStatus.SKIPPED}:
+            place = places.of(file.path)
+            needs[_volume_of(place.root)] += max(0, file.bytes_total - reserved_bytes(*place))
+    return needs
 
 
-def missing_space(row: DownloadHistory) -> int:
-    """Bytes that must be freed before the install fits; 0 or less when it does."""
-    need = still_to_fetch(row)
-    return need + preferences.get("disk_reserve") - volume().free if need else 0
+def _volume_of(root: Path) -> Path:
+    """The models folder for whatever lies on its volume: they share its free space and its quota."""
+    if root != settings.MODELS_DIR:
+        with suppress(OSError):  # away: the install says so when it gets there
+            if root.stat().st_dev != settings.MODELS_DIR.stat().st_dev:
+                return root
+    return settings.MODELS_DIR
+
+
+def _free(root: Path) -> int:
+    return volume().free if root == settings.MODELS_DIR else disk_space(root).free

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import transaction
 
 from activity.models import Activity
@@ -14,6 +13,7 @@ from downloads.disk import PART_SUFFIX, canonical, models_index
 from downloads.events import queue_updated
 from downloads.files import CONFLICT
 from downloads.models import DownloadHistory, ModelFile
+from downloads.places import Places
 from downloads.transfer import delete_beneath, discard_partial
 from presets.preset import Preset
 from presets.states import installed_presets_needing, preset_states
@@ -53,7 +53,7 @@ class Uninstalled:
 def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
     """What uninstalling all of them together would delete and keep."""
     states = preset_states(presets)
-    index = models_index()
+    index, places = models_index(), Places.now()
     needed = installed_presets_needing(
         {file.path for preset in presets for file in preset.files}, besides=[preset.id for preset in presets]
     )
@@ -64,13 +64,13 @@ def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
         found = index.find(file.path)
         if found is None:
             begun = index.partials.get(canonical(file.path))
-            if begun and begun.root == settings.MODELS_DIR and file.path not in needed:
+            if begun and places.is_ours(begun.root) and file.path not in needed:
                 partials[begun.path.removesuffix(PART_SUFFIX)] = file.bytes_here
         elif file.path in needed:
             keep[file.path] = needed[file.path]
         elif file.status == CONFLICT:
             keep[file.path] = ["other content than this preset's"]
-        elif found.root != settings.MODELS_DIR:
+        elif not places.is_ours(found.root):
             keep[file.path] = [f"the other models folder {found.root}"]
         else:
             sizes[found.path] = found.size
@@ -83,14 +83,16 @@ def uninstall(presets: Sequence[Preset]) -> Uninstalled:
     if active:
         raise StillActive(f"“{active.title}” is {active.status}. Cancel the download first, then uninstall.")
     disk.forget()
-    plan = plan_uninstall(presets)
+    plan, index = plan_uninstall(presets), models_index()
     deleted: list[str] = []
     try:
         for path in plan.delete:
-            delete_beneath(settings.MODELS_DIR, path)
+            if found := index.find(path):
+                delete_beneath(found.root, found.below_root)
             deleted.append(path)
         for path in plan.partials:
-            discard_partial(settings.MODELS_DIR, path)
+            if begun := index.partials.get(canonical(path)):
+                discard_partial(begun.root, begun.below_root.removesuffix(PART_SUFFIX))
     finally:
         disk.forget()
         _forget_records(deleted)

@@ -25,6 +25,7 @@ def comfyui_settings(context: template.Context) -> dict[str, Any]:
     return {
         "comfyui": status.current(),
         "offers": known.offers(),
+        "choices": known.choices(),
         "mismatch": known.mismatch(),
         "place": pack.place(known),
         "csrf_token": context.get("csrf_token"),

@@ -11,6 +11,7 @@ from comfyui.client import Client
 from comfyui.poller import Poller
 from settings_app import preferences
 from settings_app.access import administrator
+from tests.downloads.conftest import hub, models  # noqa: F401 - fixtures
 from tests.fakecomfy import FakeComfy
 
 

@@ -135,6 +135,61 @@ def test_a_file_that_it_does_not_list_is_warned_of_once_with_the_folder(comfy: F
     assert "no folder for strange" in Activity.objects.get(title__contains="c.safetensors").subtitle
 
 
+@pytest.fixture
+def gguf(comfy: FakeComfy) -> FakeComfy:
+    """ComfyUI with the pack that registers a kind of its own over the folder of another, for files of its own."""
+    comfy.extra_folders = {"unet_gguf": [comfy.root / "models" / "diffusion_models"]}
+    comfy.extra_suffixes = {"unet_gguf": {".gguf"}}
+    return comfy
+
+
+@pytest.mark.usefixtures("gguf")
+def test_a_kind_that_a_pack_lays_over_the_folder_lists_the_file(comfy: FakeComfy, watched: Poller) -> None:
+    settings.MODELS_DIR = comfy.root / "models"
+    watched.step()
+    installed("diffusion_models/q4.gguf", "unet/a.safetensors")
+    (comfy.root / "models/diffusion_models/a.safetensors").touch()
+    watched._looked_at = 0
+    watched.step()
+    assert comfy.asked("/models/unet_gguf")
+    assert warnings() == []
+
+
+def test_an_ending_that_no_pack_reads_is_the_reason(comfy: FakeComfy, watched: Poller) -> None:
+    settings.MODELS_DIR = comfy.root / "models"
+    watched.step()
+    installed("diffusion_models/q4.gguf")
+    watched._looked_at = 0
+    watched.step()
+    assert "ComfyUI lists no .gguf files of this kind" in Activity.objects.get(status="warning").subtitle
+
+
+def test_what_is_no_model_is_in_no_list_and_not_missed(comfy: FakeComfy, watched: Poller) -> None:
+    settings.MODELS_DIR = comfy.root / "models"
+    watched.step()
+    installed("text_encoders/t5/tokenizer.json", "text_encoders/t5/a.safetensors")
+    watched._looked_at = 0
+    watched.step()
+    assert warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffixes"),
+    [("checkpoints", folders.SUFFIXES), ("notes", None), ("diffusion_models", folders.SUFFIXES | {".gguf"})],
+)
+def test_reported_endings_are_used(
+    gguf: FakeComfy, tmp_path: Path, watched: Poller, kind: str, suffixes: frozenset[str] | None
+) -> None:
+    gguf.extra_folders["notes"] = [tmp_path]  # a kind that only extra_model_paths.yaml names
+    watched.step()
+    assert folders.read().listed_suffixes(kind) == suffixes
+
+
+def test_older_versions_report_no_endings_and_list_the_usual_ones(older: FakeComfy, watched_older: Poller) -> None:
+    watched_older.step()
+    assert folders.read().listed_suffixes("checkpoints") == folders.SUFFIXES
+
+
 def test_an_install_while_it_was_down_is_looked_for_later(comfy: FakeComfy, watched: Poller) -> None:
     watched.step()
     comfy.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +16,7 @@ from tests.fakecomfy.question import File, Question, Refused
 if TYPE_CHECKING:
     from tests.fakecomfy.server import FakeComfy
 
-ROUTES = [
+ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("GET", r"/", system.page),
     ("GET", r"/system_stats", system.system_stats),
     ("GET", r"/prompt", system.remaining),
@@ -120,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def _route(method: str, path: str) -> Any:
+def _route(method: str, path: str) -> Callable[[Question], Any]:
     """The function that answers, its groups filled in. Nearly every route stands at ``/api/…`` too."""
     if path.startswith(ONLY_WITHOUT):
         raise Refused(404)

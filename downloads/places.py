@@ -1,0 +1,61 @@
+"""Where a new file goes: the models folder, or the folder that a person chose for its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from django.conf import settings
+
+from downloads.disk import canonical, models_index
+from downloads.transfer import TransferError
+
+# Who knows of chosen folders, by kind; the comfyui app adds those that were chosen in Settings.
+chosen_folders: list[Callable[[], dict[str, Path]]] = []
+
+
+class Place(NamedTuple):
+    """A file is ``path`` below ``root``, and nothing of it is ever written outside that."""
+
+    root: Path
+    path: str
+
+    def check(self) -> None:
+        """Raises TransferError where a chosen folder is away: made anew, it would be filled on the wrong disk."""
+        if self.root != settings.MODELS_DIR and (self.root.is_symlink() or not self.root.is_dir()):
+            raise TransferError(
+                f"{self.root}, the folder chosen for these models, is not there. Mount it, or choose another one in "
+                "Settings under ComfyUI, then retry.",
+                reason="not_writable",
+            )
+
+
+@dataclass(frozen=True)
+class Places:
+    """The choices of this moment, by kind."""
+
+    chosen: dict[str, Path]
+
+    @classmethod
+    def now(cls) -> Places:
+        return cls({kind: folder for source in chosen_folders for kind, folder in source().items()})
+
+    def of(self, path: str) -> Place:
+        """Where ``kind/sub/name`` goes. What is in the models folder already, or begun there, stays there."""
+        kind, _, below = canonical(path).partition("/")
+        folder = self.chosen.get(kind)
+        if folder is None or not below or _is_in_models_folder(path):
+            return Place(settings.MODELS_DIR, path)
+        return Place(folder, below)
+
+    def is_ours(self, root: Path) -> bool:
+        """Whether installs put files there, so that uninstalling may take them away again."""
+        return root == settings.MODELS_DIR or root in self.chosen.values()
+
+
+def _is_in_models_folder(path: str) -> bool:
+    index = models_index()
+    found = index.find(path) or index.partials.get(canonical(path))
+    return found is not None and found.root == settings.MODELS_DIR
