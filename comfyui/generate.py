@@ -145,7 +145,9 @@ def problems(body: Any) -> list[NodeProblem]:
     error = error if isinstance(error, dict) else {}
     info = error.get("extra_info")
     info = info if isinstance(info, dict) else {}
-    node = _node(str(info.get("node_id") or ""), str(info.get("class_type") or ""))
+    # Before 0.6 the node stands in the details alone: "Node ID '#4'".
+    told = re.search(r"Node ID '#([^']+)'", str(error.get("details") or ""))
+    node = _node(str(info.get("node_id") or (told[1] if told else "")), str(info.get("class_type") or ""))
     return [NodeProblem(node, str(error.get("message") or "ComfyUI gave no reason.")[:400])]
 
 

@@ -6,7 +6,9 @@ page opens such a file by ``?template=NAME&source=PACK``. The pack itself define
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +69,7 @@ def remove() -> None:
 
 def put(name: str, workflow: bytes) -> str:
     """Write a workflow where a link opens it; answers its name there. Raises CannotSetUp."""
-    slug = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:80] or "workflow"
+    slug = slug_of(name)
     file = _folder() / "example_workflows" / f"{slug}.json"
     part = file.with_suffix(".part")
     try:
@@ -78,6 +80,13 @@ def put(name: str, workflow: bytes) -> str:
             f"{file} cannot be written: {error.strerror}. Set the folder up again in Settings."
         ) from error
     return slug
+
+
+def slug_of(name: str) -> str:
+    """A name that an address may carry; where letters are lost a short hash keeps two names apart."""
+    plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9_-]+", "-", plain).strip("-")[:80]
+    return slug if slug == name else f"{slug or 'workflow'}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def _folder() -> Path:

@@ -1,11 +1,13 @@
 """From a model to a picture: which workflows, and how each of them gets in front of the user."""
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.template import Context, Template
 from django.test import Client as Browser
 
 from comfyui import generate, pack
@@ -160,10 +162,29 @@ def test_the_folder_opens_workflows_after_one_restart(mine: str, comfy: FakeComf
     assert "NODE_CLASS_MAPPINGS = {}" in (folder / "__init__.py").read_text()
     assert "Restart ComfyUI once" in post(admin_browser, "open", mine)
     comfy.restart()
-    page = post(admin_browser, "open", mine)
-    assert f'href="http://localhost:{comfy.port}/?template=my-caf&amp;source={pack.PACK}"' in page
+    page, slug = post(admin_browser, "open", mine), pack.slug_of("My café")
+    assert f'href="http://localhost:{comfy.port}/?template={slug}&amp;source={pack.PACK}"' in page
     admin_browser.post("/generate/links/remove/")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [("portrait-2", "portrait-2"), ("My café", "my-cafe-[0-9a-f]{6}"), ("工作流一", "workflow-[0-9a-f]{6}")],
+)
+def test_an_address_carries_any_name(name: str, slug: str) -> None:
+    assert re.fullmatch(slug, pack.slug_of(name))
+
+
+def test_names_that_an_address_cannot_carry_stay_apart() -> None:
+    assert len({pack.slug_of(name) for name in ("工作流一", "工作流二", "workflow", "a b", "a_b", "a-b", "A b")}) == 7
+
+
+def test_an_old_frontend_is_not_promised_links(older: FakeComfy, watched_older: Poller) -> None:
+    watched_older.step()
+    shown = Template("{% load comfyui %}{% comfyui_settings %}").render(Context({"csrf_token": "t"}))
+    assert "frontend 1.27.10) opens no workflow by a link; from frontend 1.32.9 on it does" in " ".join(shown.split())
+    assert "Make the folder" not in shown
 
 
 def test_removing_spares_what_is_not_ours(mine: str, comfy: FakeComfy) -> None:
@@ -201,14 +222,21 @@ def test_a_refusal_is_told_per_node(graph: str, comfy: FakeComfy, admin_browser:
     assert "Value not in list: ckpt_name" in page
 
 
-@pytest.mark.parametrize(("profile", "words"), [("comfy", "Node 'X' not found"), ("older", "node X does not exist")])
-def test_a_missing_node_is_told_by_both_versions(request: pytest.FixtureRequest, profile: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("profile", "node", "words"),
+    [("comfy", "X #1", "Node 'X' not found"), ("older", "#1", "node X does not exist")],
+)
+def test_a_missing_node_is_told_by_both_versions(
+    request: pytest.FixtureRequest, profile: str, node: str, words: str
+) -> None:
     from comfyui.address import parse
 
     fake = request.getfixturevalue(profile)
     with Client(parse(fake.url)) as client, pytest.raises(generate.NotQueued) as caught:
         generate.queue(client, json.dumps({"1": {"class_type": "X", "inputs": {}}}))
-    assert words in caught.value.problems[0].sentence
+    [problem] = caught.value.problems
+    assert problem.node == node
+    assert words in problem.sentence
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"nodes": [], "links": []}', '{"1": {"class_type": 4}}'])
