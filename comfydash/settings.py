@@ -213,6 +213,7 @@ HF_TOKEN = env.text("HF_TOKEN")
 ALLOW_PRIVATE_HOSTS = env.flag("COMFYDASH_ALLOW_PRIVATE_HOSTS", default=False)
 TRANSFER_RETRY_BASE = 5.0  # seconds; the first back-off, doubled each time
 TRANSFER_STALL_SECONDS = 60.0
+COMFYUI_PACE = 1.0  # every wait between two looks at ComfyUI, and of the panel that shows it, times this
 
 # --- Static files, language, time -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from django.conf import settings
 from django.db import DatabaseError, connections, transaction
 
 from comfyui import address, after_install, generations, health, reports
@@ -49,7 +50,7 @@ class Poller:
                 wait = BROKEN_DATABASE
             finally:
                 connections.close_all()
-            stop.wait(wait)
+            stop.wait(wait * settings.COMFYUI_PACE)
         self.close()
         connections.close_all()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from comfyui.models import ComfyState
 from settings_app.sizes import human_size
 
+REFRESHED = 10.0  # seconds between two looks of an open panel at the row
 STALE = timedelta(seconds=60)  # without a look for that long the worker is not running
 
 SENTENCES = {
@@ -36,6 +38,11 @@ class Status:
     @property
     def is_up(self) -> bool:
         return self.state == ComfyState.State.UP
+
+    @property
+    def refreshed_ms(self) -> int:
+        """How often an open page asks for the panel."""
+        return round(REFRESHED * 1000 * settings.COMFYUI_PACE)
 
     @property
     def badge(self) -> str:

@@ -57,6 +57,7 @@ def server(beside: FakeComfy, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with serving(
         workspace,
         COMFYDASH_AUTH="off",
+        DJANGO_SETTINGS_MODULE="tests.comfyui.hasty",
         COMFYUI_URL=beside.url,
         COMFYDASH_MODELS_DIR=str(beside.root / "models"),
     ) as serve:
