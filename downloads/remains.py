@@ -26,7 +26,7 @@ def take_stock(row: DownloadHistory) -> int:
             file.status, file.bytes_done = FileStatus.COMPLETED, knowledge.bytes_here(file.path)
             _forget_journal(file)
         else:
-            file.status, file.bytes_done = FileStatus.PENDING, _partial_bytes(file)
+            file.status, file.bytes_done = FileStatus.PENDING, bytes_kept(file)
         file.speed, file.connections = 0, 0
         file.save(update_fields=["status", "bytes_done", "speed", "connections"])
     done = sum(file.bytes_done for file in files)
@@ -56,7 +56,8 @@ def _forget_journal(file: DownloadFile) -> None:
         log.warning("A journal is left beside %s: %s", file.path, error)
 
 
-def _partial_bytes(file: DownloadFile) -> int:
+def bytes_kept(file: DownloadFile) -> int:
+    """What is on the disk of a file that is not complete."""
     try:
         return partial_bytes(*Places.now().of(file.path))
     except (OSError, TransferError) as error:

@@ -17,7 +17,7 @@ from downloads.models import WAITING_REASONS, DownloadFile, DownloadHistory, Fil
 from downloads.options import transfer_options
 from downloads.patience import patiently
 from downloads.places import Places
-from downloads.remains import take_stock
+from downloads.remains import bytes_kept, take_stock
 from downloads.space import missing_space
 from downloads.transfer import Facts, Progress, Published, Stopped, TransferError, Wanted, discard_partial, fetch
 from downloads.worker import stopping
@@ -32,6 +32,17 @@ WRITE_INTERVAL = 0.25  # seconds; also how soon a pause or a cancel is seen
 def run_install(row: DownloadHistory) -> None:
     """Bring the files of a claimed row and move the row to where it ends. Raises nothing."""
     try:
+        _run(row)
+    except DatabaseError as error:
+        # Its end cannot be written down. The row still says downloading, so the next drain finds it interrupted.
+        log.error("How %s ended could not be stored: %s", row.preset_id, error)
+    finally:
+        disk.changed()
+
+
+def _run(row: DownloadHistory) -> None:
+    """Raises DatabaseError when the end of the install cannot be stored."""
+    try:
         Install(row).run()
     except Stopped:
         _stopped(row)
@@ -42,16 +53,14 @@ def run_install(row: DownloadHistory) -> None:
         sentence = "Something broke that should not have; the log has the details. Retry continues from the bytes here."
         patiently(lambda: row.fail("error", sentence))
         Activity.log("error", "failed", f"Installing “{row.title}” broke", "See the log.", download_id=row.pk)
-    finally:
-        disk.changed()
 
 
 def _stopped(row: DownloadHistory) -> None:
     """The row is no longer ours to download, or this worker was asked to stop."""
-    take_stock(row)
+    patiently(lambda: take_stock(row))
     if stopping():
-        row.give_back()
-    discard_unwanted()
+        patiently(row.give_back)
+    patiently(discard_unwanted)
 
 
 def _refused(row: DownloadHistory, refusal: TransferError) -> None:
@@ -209,7 +218,9 @@ class Install:
             if file.optional and refusal.reason not in WAITING_REASONS:
                 self._give_up_optional(file, refusal)
                 return
-            self._update(file, status=FileStatus.FAILED, error=str(refusal), speed=0, connections=0)
+            kept = bytes_kept(file)
+            self._update(file, status=FileStatus.FAILED, error=str(refusal), bytes_done=kept, speed=0, connections=0)
+            self._write_totals()
             raise
         self.warnings.extend(published.warnings)
         disk.changed()

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from downloads.models import DownloadHistory, FileStatus
 from downloads.places import Places
-from downloads.transfer import DiskSpace, disk_space, reserved_bytes
+from downloads.transfer import LEAST_MISSING, DiskSpace, disk_space, reserved_bytes
 from settings_app import preferences
 
 KEEP = 3.0  # seconds
@@ -60,13 +60,17 @@ def missing_space(row: DownloadHistory, places: Places | None = None) -> int:
 def _still_to_fetch(row: DownloadHistory, places: Places) -> dict[Path, int]:
     """By volume, named by one of its folders.
 
-    A preallocated partial has left the free space already, so its blocks count as fetched.
+    A preallocated partial has left the free space already, so its blocks count as fetched. A file whose size nobody
+    tells needs nothing, until it has filled the disk: then what its refusal said.
     """
     needs: dict[Path, int] = defaultdict(int)
     for file in row.files.all():
         if file.status not in {FileStatus.COMPLETED, FileStatus.SKIPPED}:
             place = places.of(file.path)
-            needs[_volume_of(place.root)] += max(0, file.bytes_total - reserved_bytes(*place))
+            if file.bytes_total:
+                needs[_volume_of(place.root)] += max(0, file.bytes_total - reserved_bytes(*place))
+            elif row.reason == "disk_full" and file.status == FileStatus.FAILED:
+                needs[_volume_of(place.root)] += LEAST_MISSING
     return needs
 
 

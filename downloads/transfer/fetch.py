@@ -143,7 +143,7 @@ class Transfer:
         missing = need + self.options.disk_reserve - disk_space(self.wanted.root).free
         if need > 0 and missing > 0:
             raise TransferError(
-                f"The disk is full: {missing / 1e9:.1f} GB more must be free. Delete something on the Storage page; "
+                f"The disk is full: {_amount(missing)} more must be free. Delete something on the Storage page; "
                 "it then goes on by itself.",
                 reason="disk_full",
                 missing_bytes=missing,
@@ -157,12 +157,15 @@ class Transfer:
 
         Where the free space does not show it (a quota, a size that nobody tells), it is what is still to write.
         """
-        need = self._still_to_write(size) or LEAST_MISSING
+        unwritten = (size or 0) - partial_bytes(
+            self.wanted.root, self.wanted.path
+        )  # set aside, and refused all the same
+        need = self._still_to_write(size) or max(0, unwritten) or LEAST_MISSING
         missing = need + self.options.disk_reserve - disk_space(self.wanted.root).free
         missing = missing if missing > 0 else need
         at_least = "" if size else "at least "
         return TransferError(
-            f"{str(refusal).partition('.')[0]}: {at_least}{missing / 1e9:.1f} GB more must be free. Delete something "
+            f"{str(refusal).partition('.')[0]}: {at_least}{_amount(missing)} more must be free. Delete something "
             "on the Storage page; the bytes fetched so far are kept, and it goes on by itself.",
             reason="disk_full",
             missing_bytes=missing,
@@ -309,3 +312,7 @@ class Transfer:
 
     def _watch(self, work: Callable[[], Answer], status: str, done: int, total: int) -> Answer:
         return watch(work, self._tick, self.options.tick_interval, lambda: self._progress(status, done, total))
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"

@@ -57,7 +57,7 @@ def test_a_disk_that_fills_up_in_the_middle_keeps_the_bytes(hub: FakeHub, bring:
     brought = bring(file)
     assert brought.refusal
     assert (brought.reason, "kept" in str(brought.refusal)) == ("disk_full", True)
-    assert "at least 0.1 GB" in str(brought.refusal)
+    assert "at least 100 MB" in str(brought.refusal)
     assert brought.refusal.missing_bytes > 50_000_000
     assert MODEL not in bring.on_disk()
     (small / "ballast").unlink()
