@@ -149,12 +149,30 @@ def _all_roots() -> dict[str, list[Path]]:
     return dict(roots)
 
 
+def linked_kinds() -> dict[str, Path]:
+    """Folders below the models folder that are links to one which extra_model_paths.yaml names for their kind.
+
+    By the link's name, with the folder as it is named there. Pods keep their models on a volume in this way. A link
+    that nobody declared is followed for reading alone.
+    """
+    linked: dict[str, Path] = {}
+    for kind, folders in extra_model_paths(settings.EXTRA_MODEL_PATHS).items():
+        for name in (kind, *(alias for alias, real in ALIASES.items() if real == kind)):
+            link = settings.MODELS_DIR / name
+            if link.is_symlink():
+                linked.update((name, folder) for folder in folders if folder.is_dir() and folder.samefile(link))
+    return linked
+
+
 def _build(roots: dict[str, list[Path]], contents: list[list[FoundFile]]) -> ModelsIndex:
+    linked = linked_kinds()
     files: dict[str, FoundFile] = {}
     partials: dict[str, FoundFile] = {}
     names: dict[str, list[FoundFile]] = defaultdict(list)
     kinds: dict[str, list[Path]] = defaultdict(list)
     for found in chain.from_iterable(contents):
+        if found.root == settings.MODELS_DIR and found.kind in linked:
+            continue  # it is found where it really lies
         if found.path.endswith(PART_SUFFIX):
             partials.setdefault(canonical(found.path.removesuffix(PART_SUFFIX)), found)
         elif not found.path.endswith(STATE_SUFFIXES):

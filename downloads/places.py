@@ -1,4 +1,4 @@
-"""Where a new file goes: the models folder, or the folder that a person chose for its kind."""
+"""Where a new file goes: the models folder, or the folder that a person chose or linked for its kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from downloads.disk import canonical, models_index
+from downloads.disk import canonical, linked_kinds, models_index
 from downloads.transfer import TransferError
 
 # Who knows of chosen folders, by kind; the comfyui app adds those that were chosen in Settings.
@@ -34,25 +34,27 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Places:
-    """The choices of this moment, by kind."""
+    """The choices of this moment, by kind; links by the name of their folder below the models folder."""
 
     chosen: dict[str, Path]
+    linked: dict[str, Path]
 
     @classmethod
     def now(cls) -> Places:
-        return cls({kind: folder for source in chosen_folders for kind, folder in source().items()})
+        chosen = {kind: folder for source in chosen_folders for kind, folder in source().items()}
+        return cls(chosen, linked_kinds())
 
     def of(self, path: str) -> Place:
         """Where ``kind/sub/name`` goes. What is in the models folder already, or begun there, stays there."""
         kind, _, below = canonical(path).partition("/")
-        folder = self.chosen.get(kind)
+        folder = self.linked.get(path.partition("/")[0]) or self.chosen.get(kind)
         if folder is None or not below or _is_in_models_folder(path):
             return Place(settings.MODELS_DIR, path)
         return Place(folder, below)
 
     def is_ours(self, root: Path) -> bool:
         """Whether installs put files there, so that uninstalling may take them away again."""
-        return root == settings.MODELS_DIR or root in self.chosen.values()
+        return root == settings.MODELS_DIR or root in {*self.chosen.values(), *self.linked.values()}
 
 
 def _is_in_models_folder(path: str) -> bool:

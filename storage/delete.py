@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import transaction
 
 from activity.models import Activity
 from downloads import disk, space
-from downloads.disk import FoundFile, models_index
+from downloads.disk import canonical, models_index
 from downloads.events import queue_updated
 from downloads.models import DownloadHistory, ModelFile
+from downloads.places import Places
 from downloads.tasks import look_again_now
 from downloads.transfer import TransferError, delete_beneath, discard_partial, reserved_bytes
 from settings_app.sizes import human_size
@@ -138,7 +138,7 @@ def delete_file(path: str, *, force: bool = False) -> Deleted:
     if candidate.breaks and not force:
         names = ", ".join(f"“{name}”" for name in candidate.breaks)
         raise Needed(f"{path} is needed by {names}. Delete it with force=true if that may stop working.")
-    if not delete_beneath(settings.MODELS_DIR, path):
+    if not _delete(candidate):
         raise _not_there(path)
     return _deleted([candidate], [])
 
@@ -155,11 +155,16 @@ def delete_files(paths: Iterable[str]) -> Deleted:
     refused = [candidate.refusal for candidate in intended.candidates if candidate.refusal]
     for candidate in intended.deletable:
         try:
-            if delete_beneath(settings.MODELS_DIR, candidate.path):
+            if _delete(candidate):
                 gone.append(candidate)
         except TransferError as refusal:
             refused.append(str(refusal))
     return _deleted(gone, refused)
+
+
+def _delete(candidate: Candidate) -> bool:
+    found = candidate.file.found
+    return delete_beneath(found.root, found.below_root)
 
 
 def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
@@ -175,22 +180,20 @@ def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
 def delete_partial(path: str) -> Deleted:
     """Throw away what was begun of the file ``path``. Raises NotThere, Needed and TransferError."""
     path = path.removesuffix(disk.PART_SUFFIX)
-    partial = next((file for file in models_index().partials.values() if _is_partial_of(file, path)), None)
-    if partial is None:
+    places = Places.now()
+    begun = models_index().partials.get(canonical(path))
+    if begun is None or begun.path != path + disk.PART_SUFFIX or not places.is_ours(begun.root):
         raise NotThere(f"Nothing of {path} was begun in the models folder.")
     if install := needs().install_of(path):
         raise Needed(
             f"“{install.title}” is {install.status} and continues from these bytes. Cancel that download first."
         )
-    done = Deleted([path], reserved_bytes(settings.MODELS_DIR, path), [])
-    discard_partial(settings.MODELS_DIR, path)
+    below = begun.below_root.removesuffix(disk.PART_SUFFIX)
+    done = Deleted([path], reserved_bytes(begun.root, below), [])
+    discard_partial(begun.root, below)
     with transaction.atomic():
         _tell(f"Deleted the begun {path}", f"{human_size(done.bytes)} freed.", done.paths, done.bytes)
     return done
-
-
-def _is_partial_of(file: FoundFile, path: str) -> bool:
-    return file.path == path + disk.PART_SUFFIX and file.root == settings.MODELS_DIR
 
 
 def _named(paths: list[str]) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from django.db.models.functions import Greatest
 
 from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, ModelFile, Status
+from downloads.places import Places
 from downloads.transfer import disk_space, partial_bytes
 from presets.catalogue import Catalogue, catalogue
 from settings_app import preferences
@@ -165,7 +165,8 @@ def _stamp() -> tuple[object, ...]:
 def _look(index: ModelsIndex, presets: Catalogue) -> Overview:
     found = [file for files in index.by_basename.values() for file in files if not _is_placeholder(file.name)]
     found.sort(key=lambda file: (-file.size, file.path))
-    files = tuple(_stored(file, settings.MODELS_DIR) for file in found)
+    places = Places.now()
+    files = tuple(_stored(file, _is_ours(file, index, places)) for file in found)
     _add_records(files)
     _add_hashes(files)
     listed = {canonical(file.path) for preset in presets.presets.values() for file in preset.files}
@@ -178,8 +179,12 @@ def _is_placeholder(name: str) -> bool:
     return name.startswith("put_") and name.endswith("_here")  # ComfyUI's empty files that name a folder's purpose
 
 
-def _stored(file: FoundFile, models_dir: Path) -> StoredFile:
-    is_ours = file.root == models_dir
+def _is_ours(file: FoundFile, index: ModelsIndex, places: Places) -> bool:
+    """Whether it lies where installs put files, and is the one that its path leads to."""
+    return file.root == settings.MODELS_DIR or (places.is_ours(file.root) and index.find(file.path) is file)
+
+
+def _stored(file: FoundFile, is_ours: bool) -> StoredFile:
     folder = (file.kind if "/" in file.path else TOP_LEVEL) if is_ours else str(file.root)
     return StoredFile(file, is_ours, canonical(file.path), folder)
 
@@ -239,11 +244,12 @@ def space() -> Space:
 
 
 def _our_partials() -> list[FoundFile]:
-    return [file for file in models_index().partials.values() if file.root == settings.MODELS_DIR]
+    places = Places.now()
+    return [file for file in models_index().partials.values() if places.is_ours(file.root)]
 
 
 def partials() -> list[Partial]:
-    """What was begun and not finished in our models folder, largest first."""
+    """What was begun and not finished where installs put files, largest first."""
     begun = {file.path.removesuffix(PART_SUFFIX): file for file in _our_partials()}
     wanted = DownloadFile.objects.filter(path__in=begun).select_related("download").order_by("download_id")
     newest = {file.path: file for file in wanted}
@@ -253,7 +259,7 @@ def partials() -> list[Partial]:
         lines.append(
             Partial(
                 path,
-                partial_bytes(settings.MODELS_DIR, path),
+                partial_bytes(file.root, file.below_root.removesuffix(PART_SUFFIX)),
                 file.blocks * 512,
                 by.bytes_total or None if by else None,
                 datetime.fromtimestamp(file.mtime_ns / 1e9, tz=UTC),

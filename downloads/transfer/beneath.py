@@ -229,7 +229,8 @@ def _exists(name: str, folder: int) -> bool:
 
 def _outside(root: Path) -> TransferError:
     return TransferError(
-        f"A symlink on the way leads out of {root}. Put the target inside, or make it the models folder itself.",
+        f"A symlink on the way leads out of {root}. Put the target inside, make it the models folder itself, or name "
+        "it in the file of COMFYDASH_EXTRA_MODEL_PATHS.",
         reason="forbidden_path",
     )
 

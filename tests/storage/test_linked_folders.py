@@ -1,46 +1,104 @@
-"""A folder of models that is a link to another volume is read by every page, and stops nothing."""
+"""Folders of the models folder that are links to a volume: followed for writing where a person declared them."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.test import Client
+import yaml
 
-from downloads import disk, drain
-from downloads.models import DownloadFile, DownloadHistory
-from tests.downloads.makers import make_install
-from tests.storage.makers import put
+from downloads import disk
+from downloads.drain import drain_queue
+from downloads.models import DownloadHistory
+from downloads.queue import WantedFile, enqueue
+from presets.catalogue import catalogue
+from presets.states import preset_states
+from presets.uninstall import uninstall
+from storage.delete import delete_file, delete_partial
+from storage.overview import overview, partials
+from tests.fakehub import FakeHub
+from tests.presets.makers import file, preset, write_catalogue
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
+SIZE = 300_000
+PATH = "checkpoints/a.safetensors"
 
 
-@pytest.fixture(autouse=True)
-def volume(models: Path) -> Path:
-    """checkpoints lies elsewhere, with a whole file and one that some other program began."""
-    volume = models.parent / "volume"
-    put("whole.safetensors", root=volume)
-    (volume / "alpha.safetensors.part").write_bytes(b"x" * 100)
-    (models / "checkpoints").symlink_to(volume)
+@pytest.fixture
+def hub(settings: Any) -> Any:
+    with FakeHub() as hub:
+        settings.HF_ENDPOINT, settings.HF_TOKEN = hub.url, ""
+        yield hub
+
+
+@pytest.fixture
+def volume(tmp_path: Path, settings: Any) -> Path:
+    """Where ``checkpoints`` of the models folder leads to."""
+    folder = tmp_path / "volume" / "ckpts"
+    folder.mkdir(parents=True)
+    (settings.MODELS_DIR / "checkpoints").symlink_to(folder)
+    disk.forget()
+    return folder
+
+
+@pytest.fixture
+def declared(volume: Path, tmp_path: Path, settings: Any) -> Path:
+    settings.EXTRA_MODEL_PATHS = str(tmp_path / "extra_model_paths.yaml")
+    section = {"base_path": str(volume.parent), "checkpoints": "ckpts"}
+    Path(settings.EXTRA_MODEL_PATHS).write_text(yaml.safe_dump({"pod": section}))
     disk.forget()
     return volume
 
 
-@pytest.mark.parametrize("address", ["/", "/models/", "/storage/", "/api/storage", "/api/presets/", "/workflows/"])
-def test_every_page_answers(owner: Client, address: str) -> None:
-    assert owner.get(address).status_code == 200
+def install(hub: FakeHub) -> DownloadHistory:
+    made = hub.add_file("org/a", "a.safetensors", size=SIZE)
+    write_catalogue({"A": preset(file(PATH, made.url))})
+    row, _ = enqueue("A", "A", [WantedFile(PATH, made.url)])
+    drain_queue()
+    row.refresh_from_db()
+    return row
 
 
-def test_what_cannot_be_discarded_does_not_stop_the_queue(volume: Path) -> None:
-    cancelled = make_install("cancelled", files=0)
-    DownloadFile.objects.create(
-        download=cancelled, path="checkpoints/alpha.safetensors", url="https://example.org/a", discard=True
-    )
-    interrupted = make_install("downloading", files=0)
-    DownloadFile.objects.create(download=interrupted, path="checkpoints/alpha.safetensors", url="https://example.org/a")
-    drain.drain_queue()
-    interrupted.refresh_from_db()
-    assert (interrupted.status, interrupted.reason) == ("failed", "interrupted")
-    assert not DownloadFile.objects.filter(discard=True).exists()
-    assert (volume / "alpha.safetensors.part").exists()
-    assert not DownloadHistory.objects.filter(status="downloading").exists()
+def test_a_link_that_nobody_declared_is_not_followed(hub: FakeHub, volume: Path) -> None:
+    row = install(hub)
+    assert (row.status, row.reason) == ("failed", "forbidden_path")
+    assert "COMFYDASH_EXTRA_MODEL_PATHS" in row.error_message
+    assert list(volume.iterdir()) == []
+
+
+def test_a_declared_one_is_where_the_file_goes_counts_and_goes_again(hub: FakeHub, declared: Path) -> None:
+    row = install(hub)
+    assert (row.status, row.error_message) == ("completed", "")
+    assert [found.name for found in declared.iterdir()] == ["a.safetensors"]
+    one = catalogue().presets["A"]
+    assert preset_states([one])["A"].installed
+    assert [stored.path for stored in overview().files if stored.is_ours] == [PATH]
+
+    assert uninstall([one]).deleted == [PATH]
+    assert list(declared.iterdir()) == []
+
+
+def test_storage_deletes_there(hub: FakeHub, declared: Path) -> None:
+    install(hub)
+    assert delete_file(PATH, force=True).bytes == SIZE
+    assert list(declared.iterdir()) == []
+
+
+def test_what_was_begun_there_is_shown_and_thrown_away(hub: FakeHub, declared: Path) -> None:
+    hub.fault("a.safetensors", origin="cdn", times=1, drop_after=SIZE // 2)
+    hub.fault("a.safetensors", origin="cdn", status=500)
+    assert install(hub).status == "failed"
+    disk.forget()
+    assert [begun.path for begun in partials()] == [PATH]
+    delete_partial(PATH)
+    assert list(declared.iterdir()) == []
+
+
+def test_a_declared_folder_behind_another_link_changes_nothing(hub: FakeHub, declared: Path, settings: Any) -> None:
+    elsewhere = declared.parent / "elsewhere"
+    elsewhere.mkdir()
+    (settings.MODELS_DIR / "checkpoints").unlink()
+    (settings.MODELS_DIR / "checkpoints").symlink_to(elsewhere)
+    assert install(hub).reason == "forbidden_path"
+    assert (list(elsewhere.iterdir()), list(declared.iterdir())) == ([], [])
