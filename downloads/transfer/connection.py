@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_READ = 1 << 20  # bytes at once; room for twice what came last time keeps slow connections small
 LEAST_READ = 64 << 10
-FLUSH_BYTES = 512 << 10
+FLUSH_BYTES = 1 << 20
 FLUSH_SECONDS = 0.2
 WORTH_REOPENING = 1 << 20  # bytes; a connection that brought so many is opened again at once, without back-off
 MAX_EXPIRED = 3  # links in a row that were over before they could be used
@@ -159,6 +159,8 @@ class Connection(threading.Thread):
                         continue
                     taken, batch, held, flushed = batch, [], 0, now
                     self._write(piece, taken)
+                    if self.crew.target == 1:
+                        self.crew.hasher.let_catch_up(self.leaving.is_set)
                 limit.take(len(chunk), self.leaving)
         except NETWORK_ERRORS as error:
             raise explain(error, self.crew.source.facts.url) from error

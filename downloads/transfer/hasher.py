@@ -8,12 +8,15 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from downloads.transfer.partial import Partial
 
 BLOCK = 1 << 20
+LOOK = 0.005  # seconds
 MOST_WAITING = 16 << 20  # bytes of buffers kept for hashing; what comes beyond is read back later
+ENOUGH_WAITING = 12 << 20  # bytes; a lone connection that is further ahead waits, for reading back costs more
+FAR_BEHIND = 512 << 20  # bytes; after a resume: nobody waits so long
 
 
 class Hasher:
@@ -39,6 +42,14 @@ class Hasher:
         if offset == self._until and self._until + length - self._from <= MOST_WAITING:
             self._waiting.extend(buffers)
             self._until += length
+
+    def let_catch_up(self, leaving: Callable[[], bool]) -> None:
+        """Hold up the only writer while the hash has enough to do, so that it gets the buffers and need not read."""
+        with self.partial.advanced:
+            while ENOUGH_WAITING < self.partial.front - self.position < FAR_BEHIND:
+                if self._stopped or leaving():
+                    return
+                self.partial.advanced.wait(LOOK)
 
     def _follow(self) -> None:
         buffer = memoryview(bytearray(BLOCK))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from downloads.transfer import state
 from downloads.transfer.beneath import (
@@ -308,7 +309,7 @@ class Partial:
             os.close(self.journal)
             os.close(self.handle)
 
-    def __enter__(self) -> Partial:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -13,6 +13,7 @@ LONGEST_HOLD = 60.0
 FAST = 150e6  # bytes/s of one connection: nobody throttles there, and more of them only cost CPU
 ALMOST_DONE = 0.5  # seconds of transfer left: too late to change anything
 BUSY = 16 << 20  # bytes waiting to be hashed: fewer are just the buffers under way
+HELD_UP = 6 << 20  # bytes waiting to be hashed behind a lone connection: the hash sets the pace
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Tuner:
                 self._hold_off(last.now)
                 return
             self._hold = HOLD
-        if self._hash_lags(last, rate, hashing) or rate / self.target > FAST:
+        held_up = self.target == 1 and last.unhashed > HELD_UP
+        if held_up or self._hash_lags(last, rate, hashing) or rate / self.target > FAST:
             return
         if self.target < self.most and last.now >= self._hold_until:
             self._before = (self.target, rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from downloads.transfer import Options, Progress, Stopped, TransferError, disk_space
 from downloads.transfer.errors import Transient
 from downloads.transfer.extents import Extents
+from downloads.transfer.hasher import ENOUGH_WAITING, Hasher
 from downloads.transfer.limit import RateLimit
 from downloads.transfer.partial import Partial, partial_bytes
 from downloads.transfer.plan import LARGEST, SMALLEST, Plan
@@ -140,6 +142,49 @@ def test_a_refusal_means_fewer_for_a_while() -> None:
 def test_the_setting_is_the_most() -> None:
     assert Line(Tuner(1), each=1e6, most=1e9).run(10) == 1
     assert max(Line(Tuner(6), each=1e6, most=1e9).seen, default=0) <= 6
+
+
+def test_connections_do_not_grow_while_one_waits_for_the_hash() -> None:
+    line = Line(Tuner(8), each=1e9, most=2e9, hashing=100e6)
+    assert line.run(1, size=20e9) == 1
+    line.received, line.each = line.hashed + 12e6, 100e6  # held up: it brings what is hashed
+    line.seen.clear()
+    line.run(5, size=20e9)
+    assert set(line.seen) == {1}
+
+
+class Counted(Partial):
+    """A Partial that counts what the hash reads back."""
+
+    read_back = 0
+
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        self.read_back += len(buffer)
+        return super().read_into(buffer, offset)
+
+
+def test_a_lone_connection_waits_for_the_hash_so_that_nothing_is_read_back(tmp_path: Path) -> None:
+    block, count = os.urandom(4 << 20), 16
+    with Counted(tmp_path, MODEL) as partial:
+        partial.adopt(Identity("https://x/a", len(block) * count, "a" * 64))
+        hasher = Hasher(partial)
+        for number in range(count):
+            partial.write(partial.generation, number * len(block), [block], len(block))
+            hasher.let_catch_up(lambda: False)
+            assert partial.front - hasher.position <= ENOUGH_WAITING
+        assert hasher.wait(len(block) * count, 20)
+        hasher.stop()
+        assert partial.read_back == 0
+    assert hasher.hexdigest() == hashlib.sha256(block * count).hexdigest()
+
+
+def test_nobody_waits_for_a_hash_that_has_stopped(tmp_path: Path) -> None:
+    with Partial(tmp_path, MODEL) as partial:
+        partial.adopt(Identity("https://x/a", 100 << 20, "a" * 64))
+        hasher = Hasher(partial)
+        hasher.stop()
+        partial.write(partial.generation, 0, [bytes(20 << 20)], 20 << 20)
+        hasher.let_catch_up(lambda: False)
 
 
 # --- the journal ----------------------------------------------------------------------------------------------------
