@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from activity.models import Activity
-from comfydash import database, legacy
+from comfydash import database, legacy, notice
 from comfydash.database import CarryOver
 from comfydash.serve.trouble import CannotStart
 
@@ -48,4 +48,9 @@ def carry_over(file: Path) -> None:
         entry = (Activity.Type.ERROR, Activity.Status.FAILED)
     log.warning("%s: %s. The old file stays: %s", title, result, aside)
     Activity.log(*entry, title, f"{result}. The old file stays: {aside.name}", reason=why, file=str(aside))
+    notice.keep(f"{title}.", f"{_first_upper(result)}. Nothing was deleted: the old file is {aside}.")
     note.done()
+
+
+def _first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

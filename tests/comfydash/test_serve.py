@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -248,6 +249,8 @@ def test_a_broken_database_is_set_aside_and_its_settings_carried_over(tmp_path):
         assert title == "The database was damaged and has been made anew"
         [aside] = file.parent.glob("dashboard.db.corrupt-*")
         assert aside.name in subtitle
+        kept = json.loads((file.parent / "notice.json").read_text())
+        assert (kept["title"], str(aside) in kept["text"]) == ("The database was damaged and has been made anew.", True)
     with closing(sqlite3.connect(file)) as database:
         assert database.execute("SELECT value FROM settings WHERE key = 'theme'").fetchall() == [("light",)]
 
