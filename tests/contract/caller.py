@@ -114,3 +114,16 @@ class Script:
 
 def documented_paths() -> set[tuple[str, str]]:
     return {(method.upper(), path) for path, methods in api.get_openapi_schema()["paths"].items() for method in methods}
+
+
+A, B, SHARED = "checkpoints/a.safetensors", "loras/b.safetensors", "vae/shared.safetensors"
+
+
+def words(text: str) -> set[str]:
+    return set(text.split())
+
+
+DOWNLOAD_KEYS = words(
+    "id preset_id title status reason error_message files_completed files_total bytes_done bytes_total attempts "
+    "queued_at started_at completed_at"
+)

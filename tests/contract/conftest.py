@@ -11,9 +11,10 @@ import pytest
 from downloads import disk
 from presets import catalogue, templates_source
 from settings_app import preferences
-from tests.contract.caller import KEY, Script
+from tests.contract.caller import KEY, SHARED, A, B, Script
 from tests.fakehub import FakeHub
 from tests.presets.conftest import documents, run
+from tests.presets.makers import file, preset, write_catalogue
 from workflows import library
 
 __all__ = ["documents", "run"]  # fixtures
@@ -42,6 +43,12 @@ def machine(tmp_path: Path, settings: Any, hub: FakeHub, monkeypatch: pytest.Mon
     _forget()
     yield tmp_path
     _forget()
+
+
+@pytest.fixture
+def two_presets(machine: Path) -> None:
+    """P and Q, which have a file in common."""
+    write_catalogue({"P": preset(file(A), file(SHARED), name="Pretty"), "Q": preset(file(B), file(SHARED))})
 
 
 @pytest.fixture
