@@ -1,4 +1,4 @@
-"""The story of a full disk, on a server of its own: what it may hold is said when it starts."""
+"""Stories on a server of its own: with a small disk, and a ComfyUI beside it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.comfydash.serving import Serve, serving
+from tests.comfydash.serving import Serve, serving, wait_for
 from tests.fakecomfy import FakeComfy
 from tests.fakehub import FakeHub
 from tests.presets.makers import safetensors
 from tests.ui.conftest import API_KEY, Shelf, Visit
+from tests.workflows.make import png
 
 MB = 10**6
+TEMPLATES = ("image_z_image_turbo", "image_krea2_turbo_t2i")
+LOADED = "images => images.map(image => [image.getAttribute('src').split('/')[3], image.complete, image.naturalWidth])"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,8 @@ def shelf(hub: FakeHub, workspace: Path) -> Shelf:
 @pytest.fixture(scope="module")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeComfy]:
     with FakeComfy(tmp_path_factory.mktemp("comfy")) as fake:
+        fake.templates |= {name: {} for name in TEMPLATES}
+        fake.fixed["/templates/image_z_image_turbo-1.webp"] = (200, png())
         yield fake
 
 
@@ -62,6 +67,21 @@ def server(hub: FakeHub, shelf: Shelf, comfy: FakeComfy, workspace: Path) -> Ite
 @pytest.fixture(scope="module")
 def session() -> None:
     """Nobody logs in here."""
+
+
+def test_templates_show_the_pictures_that_comfyui_has(visit: Visit) -> None:
+    """What it does not have leaves the drawing, and no error in the console."""
+    page = visit("/generate/")
+    expect(page.locator("#comfyui-status")).to_contain_text("Running")
+    for path in ("/workflows/?q=image_z_image_turbo", "/workflows/?q=image_krea2_turbo_t2i"):
+        page.goto(path)
+        wait_for(lambda: page.locator("article img").count() or not page.reload(), name="its list of templates")
+        page.wait_for_load_state("networkidle")
+        images = page.locator("article img").evaluate_all(LOADED)
+        has_it = "z_image" in path
+        assert all(complete and bool(width) == (name == TEMPLATES[0]) for name, complete, width in images), images
+        assert has_it == any(width for _, _, width in images)
+        expect(page.locator("article .thumb svg").first).to_be_visible()
 
 
 def test_space_is_freed_and_what_waited_for_it_starts_by_itself(visit: Visit, workspace: Path) -> None:
