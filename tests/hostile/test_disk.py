@@ -34,6 +34,14 @@ def how_it_stands(row: DownloadHistory) -> tuple[str, str]:
     return row.status, row.reason
 
 
+def drain() -> None:
+    """In a thread of the test's own."""
+    try:
+        drain_queue()
+    finally:
+        connections.close_all()
+
+
 def test_a_used_up_quota_parks_says_how_much_is_missing_and_keeps_the_bytes(hub, models):
     """EDQUOT: the figures of the disk know nothing of it."""
     one = hub.add_file("org/one", "one.safetensors", size=SIZE)
@@ -101,7 +109,7 @@ def test_a_models_folder_that_vanishes_fails_and_retry_goes_on_once_it_is_back(h
     preferences.store("connections", 1)
     row = install(one.url)
     gate = hub.gate(one, at_byte=MIDDLE)
-    worker = threading.Thread(target=lambda: (drain_queue(), connections.close_all()))
+    worker = threading.Thread(target=drain)
     worker.start()
     assert gate.reached.wait(60)
     away = models.with_name("unplugged")

@@ -36,7 +36,8 @@ class Running:
     """An install in a thread of its own whose connection gives up on a lock at once."""
 
     def __init__(self, row: DownloadHistory) -> None:
-        self.row, self.raised = row, None
+        self.row = row
+        self.raised: BaseException | None = None
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
 
@@ -57,6 +58,7 @@ def standing(hub, models):
     file = hub.add_file("org/one", "one.safetensors", size=SIZE)
     enqueue("ONE", "The one", [WantedFile("checkpoints/one.safetensors", file.url)])
     row = DownloadHistory.claim_next()
+    assert row
     gate = hub.gate(file, at_byte=SIZE // 2)
     running = Running(row)
     assert gate.reached.wait(60)
