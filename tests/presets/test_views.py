@@ -206,3 +206,15 @@ def test_the_number_of_queries_does_not_grow_with_the_models(owner: Client, djan
     owner.get("/models/")
     with django_assert_max_num_queries(12):
         owner.get("/models/")
+
+
+def test_the_page_of_a_model_says_what_it_warns_of_above_its_files(owner: Client) -> None:
+    path = "vae/same.safetensors"
+    shelve(
+        A=preset(file(path, url="https://huggingface.co/org/a/resolve/main/same.safetensors"), name="One"),
+        B=preset(file(path, url="https://huggingface.co/org/b/resolve/main/same.safetensors"), name="Other"),
+    )
+    text = owner.get("/models/A/").content.decode()
+    warning = re.search(r'id="warnings">.*?<li class="wrap">([^<]*)', text, re.S)
+    assert warning is not None and path in warning[1]
+    assert warning.start() < text.index("<h2>Files")
