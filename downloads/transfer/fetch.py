@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from downloads.transfer.hasher import Hasher
 from downloads.transfer.limit import RateLimit
 from downloads.transfer.meter import RateMeter
 from downloads.transfer.options import Facts, Options, Progress, Published, Tick, Wanted
-from downloads.transfer.partial import Partial, partial_bytes, reserved_bytes
+from downloads.transfer.partial import Partial, discard_partial, partial_bytes, reserved_bytes
 from downloads.transfer.paths import parse_model_path
 from downloads.transfer.probe import Located, locate
 from downloads.transfer.retry import Patience
@@ -28,6 +29,7 @@ from downloads.transfer.state import Identity
 from downloads.transfer.structure import check_open
 from downloads.transfer.syncer import Syncer
 from downloads.transfer.tuner import Tuner
+from downloads.transfer.twin import Twin, publish_link
 from downloads.transfer.web import Web
 
 SPEED_SECONDS = 5.0
@@ -82,6 +84,8 @@ class Transfer:
         if place.facts.warning:
             self.warnings.append(place.facts.warning)
         if not self.wanted.replace and (there := self._already_there(place.facts)):
+            return there
+        if there := self._from_twins(place.facts, publish):
             return there
         self._check_space(place.facts)
         with Partial(self.wanted.root, self.wanted.path) as partial:
@@ -169,6 +173,69 @@ class Transfer:
             "on the Storage page; the bytes fetched so far are kept, and it goes on by itself.",
             reason="disk_full",
             missing_bytes=missing,
+        )
+
+    # --- the same bytes, here already ---------------------------------------------------------------------------
+
+    def _from_twins(self, facts: Facts, publish: Publish | None) -> Published | None:
+        """Link or copy the first file that has the wanted bytes indeed."""
+        expected = self.wanted.sha256.lower() or facts.sha256
+        for root, path in self.wanted.twins if expected else ():
+            try:
+                twin = Twin(root, path)
+            except (TransferError, OSError):  # gone, or something else by now
+                continue
+            try:
+                if facts.size not in {None, twin.size}:
+                    continue
+                if there := self._from_twin(twin, expected, facts, publish):
+                    return there
+                self.warnings.append(f"{path} is on record with the same content, but its bytes have changed.")
+            finally:
+                twin.leave()
+                twin.close()
+        return None
+
+    def _from_twin(self, twin: Twin, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
+        """None when its bytes are others."""
+        root, path = self.wanted.root, self.wanted.path
+        root.mkdir(parents=True, exist_ok=True)
+        with twin.linked(root, path) as is_linked:
+            if is_linked:
+                digest = self._read(twin, twin.hexdigest)
+                if digest != expected:
+                    return None
+                self.warnings.append(
+                    f"{path} is a link to {twin.path}, which has the same content: nothing was fetched."
+                )
+                result = self._published(os.fstat(twin.handle), digest, facts)
+                self._last_word(result, publish)
+                publish_link(root, path, replace=self.wanted.replace)
+                with suppress(TransferError):  # somebody writes there: what was begun is theirs
+                    discard_partial(root, path)
+                return result
+        return self._copy(twin, expected, facts, publish)
+
+    def _copy(self, twin: Twin, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
+        self._check_space(facts)
+        with Partial(self.wanted.root, self.wanted.path) as partial:
+            partial.adopt(Identity.of(replace(facts, size=twin.size, sha256=expected)))
+            hasher = Hasher(partial)
+            try:
+                self._read(twin, lambda: twin.fill(partial))
+                self._catch_up(partial, hasher, twin.size)
+            finally:
+                twin.leave()
+                hasher.stop()
+            if hasher.hexdigest() != expected:
+                partial.start_over(Identity.of(facts))
+                return None
+            self.warnings.append(f"{self.wanted.path} is a copy of {twin.path}, which has the same content.")
+            return self._finish(partial, facts, twin.size, expected, publish)
+
+    def _read(self, twin: Twin, work: Callable[[], Answer]) -> Answer:
+        return watch(
+            work, self._tick, self.options.tick_interval, lambda: self._progress("verifying", twin.read, twin.size)
         )
 
     # --- the bytes -------------------------------------------------------------------------------------------------
@@ -264,10 +331,15 @@ class Transfer:
             check_open(file, size, self.wanted.path.rpartition("/")[2])
         found = self._watch(lambda: partial.finish(size), "verifying", size, size)
         result = self._published(found, digest, facts)
-        if not self._tick(self._progress("verifying", size, size)) or (publish and not publish(result)):
-            raise Stopped
+        self._last_word(result, publish)
         partial.publish(replace=self.wanted.replace)
         return result
+
+    def _last_word(self, result: Published, publish: Publish | None) -> None:
+        """Is it still wanted? Raises Stopped."""
+        going_on = self._tick(self._progress("verifying", result.size, result.size))
+        if not going_on or (publish and not publish(result)):
+            raise Stopped
 
     def _published(self, found: os.stat_result, digest: str, facts: Facts) -> Published:
         return Published(

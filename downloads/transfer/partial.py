@@ -201,6 +201,13 @@ class Partial:
                     self._note()
         return True
 
+    def arrived(self, size: int) -> None:
+        """All bytes came at once, by a clone."""
+        with self.advanced:
+            self.extents.add(0, size)
+            self._unnoted = self._unsynced = size
+            self.advanced.notify_all()
+
     def _put(self, offset: int, buffers: Sequence[bytes], length: int) -> int:
         done = os.pwritev(self.handle, buffers, offset)
         if done < length:  # a signal, or a disk that has just become full: the rest says which
