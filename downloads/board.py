@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from django.core.paginator import Page, Paginator
@@ -15,6 +17,8 @@ from downloads.options import transfer_options
 from downloads.queue import active_rows, newer
 
 HISTORY_PAGE = 50  # rows
+MOST_PAGES = 20  # that one answer brings at once
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,16 @@ def board() -> Board:
 
 def line_of(row: DownloadHistory) -> Line:
     return Line(row, list(row.files.all()))
+
+
+def page_of(items: Sequence[Item], size: int, number: str, shown: str = "") -> Page[Item]:
+    """A page of cards, and those after it that were scrolled to: ``shown`` cards stand there and are fetched anew."""
+    paginator = Paginator(items, size)
+    first = paginator.get_page(number)
+    more = min(-(-int(shown[:6]) // size), MOST_PAGES) - 1 if shown.isdecimal() else 0
+    last = paginator.get_page(first.number + max(0, more))
+    last.object_list = items[first.start_index() - 1 if items else 0 : last.end_index()]
+    return last
 
 
 def queue_button() -> dict[str, object]:

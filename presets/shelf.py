@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import QueryDict
 
-from downloads.board import Line, board
+from downloads.board import Line, board, page_of
 from downloads.space import usable_bytes
 from presets.catalogue import Preset, catalogue
 from presets.states import PresetState, preset_states
@@ -78,7 +78,7 @@ class Shelf:
     usable: int  # bytes that installs may still take
 
 
-def shelf(choice: Choice, number: str) -> Shelf:
+def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
     presets = list(catalogue().presets.values())
     entries = _entries(presets)
     usable = usable_bytes()
@@ -88,7 +88,7 @@ def shelf(choice: Choice, number: str) -> Shelf:
     shown.sort(key=_order(choice.sort))
     tabs = [("", len(found)), *((kind, types[kind]) for kind in sorted({preset.type for preset in presets}))]
     categories = sorted({preset.category for preset in presets})
-    return Shelf(choice, Paginator(shown, PAGE).get_page(number), tabs, categories, usable)
+    return Shelf(choice, page_of(shown, PAGE, number, cards_shown), tabs, categories, usable)
 
 
 def entry(preset: Preset) -> Entry:

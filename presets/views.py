@@ -37,7 +37,7 @@ def index(request: HttpRequest) -> HttpResponse:
         return _act_on_selection(request)
     choice = Choice.of(request.GET)
     context = {
-        "shelf": shelf(choice, request.GET.get("page", "1")),
+        "shelf": shelf(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
         "choice": choice,
         "sorts": SORTS,
         "states": STATES,

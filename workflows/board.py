@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import QueryDict
 
-from downloads.board import Line, board
+from downloads.board import Line, board, page_of
 from downloads.space import usable_bytes
 from presets.thumbnails import offered
 from workflows.library import TEMPLATES
@@ -71,7 +71,7 @@ class Shelf:
     usable: int  # bytes that installs may still take
 
 
-def shelf(choice: Choice, number: str) -> Shelf:
+def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
     everything = list(entries().values())
     usable = usable_bytes()
     words = choice.q.lower().split()
@@ -83,7 +83,7 @@ def shelf(choice: Choice, number: str) -> Shelf:
     all_of_them = len(found) - counts["not_workflow"]
     tabs = [("", "All", all_of_them), *((verdict, VERDICT_WORDS[verdict], counts[verdict]) for verdict in VERDICTS)]
     lines = _lines()
-    page = Paginator(shown, PAGE).get_page(number)
+    page = page_of(shown, PAGE, number, cards_shown)
     pictures = offered()
     cards = [_card(entry, lines, usable, pictures) for entry in page.object_list]
     return Shelf(

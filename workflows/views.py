@@ -33,7 +33,11 @@ PIECES = {"shelf": "workflows/_shelf.html", "more": "workflows/_cards.html"}
 @vary_on_headers("HX-Request", "HX-Target")
 def index(request: HttpRequest) -> HttpResponse:
     choice = Choice.of(request.GET)
-    context = {"shelf": shelf(choice, request.GET.get("page", "1")), "choice": choice, "sorts": SORTS}
+    context = {
+        "shelf": shelf(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
+        "choice": choice,
+        "sorts": SORTS,
+    }
     return render(request, PIECES.get(_target(request), "workflows/index.html"), context)
 
 

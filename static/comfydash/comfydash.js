@@ -328,6 +328,8 @@
     if (dialog) openDialog(dialog);
   });
   on("htmx:configRequest", ({ detail }) => { // what is not chosen does not stand in the address
+    const cards = detail.triggeringEvent?.type === "live" ? all("article", detail.elt).length : 0;
+    if (cards) detail.headers["X-Shown"] = cards; // a shelf that was scrolled comes back as long as it is
     if (detail.verb === "get") for (const [name, value] of Object.entries(detail.parameters)) if (!value) delete detail.parameters[name];
   });
   on("htmx:responseError", (event) => {

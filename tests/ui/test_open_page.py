@@ -144,3 +144,24 @@ def burst(number: int) -> Iterator[dict[str, object]]:
 
 def nodes(page: Page) -> int:
     return int(page.evaluate("document.querySelectorAll('*').length"))
+
+
+def test_a_shelf_that_was_scrolled_stays_as_long_as_it_is(visit: Visit) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page = visit("/workflows/", before=lambda page: page.route_web_socket(re.compile("/ws/dashboard"), connect))
+    cards = page.locator("#shelf article")
+    page.locator("#more").scroll_into_view_if_needed()
+    expect(cards.nth(47)).to_be_attached()
+    place = page.evaluate("scrollY")
+    shown = cards.count()
+    page.locator("#shelf").evaluate("shelf => { shelf.dataset.before = 'yes'; }")
+    with page.expect_response("**/workflows/"):
+        sockets[-1].send(json.dumps({"type": "download_failed", "preset_id": "X", "download_id": 0}))
+    expect(page.locator("#shelf")).not_to_have_attribute("data-before", "yes")
+    assert cards.count() >= shown
+    assert page.evaluate("scrollY") == place > 0
