@@ -20,6 +20,7 @@ from downloads.places import Places
 from downloads.remains import bytes_kept, take_stock
 from downloads.space import missing_space
 from downloads.transfer import Facts, Progress, Published, Stopped, TransferError, Wanted, discard_partial, fetch
+from downloads.twins import twins_of
 from downloads.worker import stopping
 from settings_app.sizes import human_size
 
@@ -203,6 +204,7 @@ class Install:
             path=place.path,
             sha256=file.sha256 if file.pinned else "",
             replace=self.row.force or file.path in self.broken,
+            twins=() if self.row.force else twins_of(file.path, file.sha256),
         )
         try:
             self._update(file, status=FileStatus.DOWNLOADING, error="")
@@ -279,7 +281,7 @@ class Install:
         return self._beat(progress)
 
     def _tick(self, file: DownloadFile, progress: Progress) -> bool:
-        heartbeat.working()
+        heartbeat.working(heartbeat.HUNG_AFTER)
         if stopping():
             return False
         file.bytes_done, file.speed, file.connections = progress.bytes_done, progress.speed, progress.connections

@@ -118,7 +118,7 @@ def far(tmp_path: Path) -> Iterator[Path]:
     """A folder on another file system, to which no hard link leads."""
     place = tmp_path / "far"
     place.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], capture_output=True, check=False)
+    made = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], capture_output=True, check=False)
     if made.returncode:
         pytest.skip("this machine lets nobody mount a file system")
     yield place
@@ -165,7 +165,7 @@ def cloning(tmp_path: Path) -> Iterator[Path]:
     with image.open("wb") as file:
         file.truncate(400 << 20)
     make = shutil.which("mkfs.xfs") or "/sbin/mkfs.xfs"
-    for command in ([make, "-q", "-m", "reflink=1", image], ["mount", "-o", "loop", image, place]):
+    for command in ([make, "-q", "-m", "reflink=1", str(image)], ["mount", "-o", "loop", str(image), str(place)]):
         try:
             made = subprocess.run(command, capture_output=True, check=False).returncode == 0
         except FileNotFoundError:
