@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,28 +19,39 @@ from downloads.models import WorkerState
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 5.0  # seconds between beats
+LIMIT = float(os.environ.get("COMFYDASH_HEARTBEAT_LIMIT", "30"))  # the supervisor's; lowered by tests only
+INTERVAL = min(5.0, LIMIT / 6)  # seconds between beats
 DEAD_AFTER = 30.0  # seconds without a beat after which the dashboard calls the worker dead
-HUNG_AFTER = 120.0  # seconds that one install may go without a tick of its own
+HUNG_AFTER = 30.0  # seconds without a tick while bytes flow; two a second are the rule
+LOST_AFTER = 120.0  # seconds for everything else: one look at a slow volume may take that long
 
-_busy_since: float | None = None
+_due: float | None = None  # monotonic time by which the running install has to give the next sign of life
 
 
-def working() -> None:
-    """Called by the tick of a running install: it moves."""
-    global _busy_since
-    _busy_since = time.monotonic()
+def working(patience: float = LOST_AFTER) -> None:
+    """A sign of life of the running install; the next one comes within ``patience`` seconds, or it hangs."""
+    global _due
+    _due = time.monotonic() + patience
 
 
 def idle() -> None:
-    global _busy_since
-    _busy_since = None
+    global _due
+    _due = None
+
+
+def hangs() -> bool:
+    return _due is not None and time.monotonic() > _due
 
 
 def beat() -> None:
     """Touch file and row, unless the install that runs has stopped ticking: then the supervisor is to see it."""
-    if _busy_since is not None and time.monotonic() - _busy_since > HUNG_AFTER:
-        log.error("The running install has not moved for %.0f s; no heartbeat, so that I am replaced.", HUNG_AFTER)
+    touch_file()
+    touch_row()
+
+
+def touch_file() -> None:
+    if hangs():
+        log.error("The running install does not move any more; no heartbeat, so that this worker is replaced.")
         return
     try:
         file = settings.DATA_DIR / "worker.heartbeat"
@@ -47,6 +59,11 @@ def beat() -> None:
         os.utime(file)
     except OSError as error:
         log.warning("No heartbeat file: %s", error)
+
+
+def touch_row() -> None:
+    if hangs():
+        return
     try:
         WorkerState.objects.update_or_create(
             pk=WorkerState.ONLY,
@@ -57,15 +74,16 @@ def beat() -> None:
 
 
 def start(stop: threading.Event) -> None:
-    """Beat in a thread of its own until stop is set."""
+    """Beat until stop is set, file and row in a thread each: a locked database must not look like a dead worker."""
 
-    def loop() -> None:
+    def loop(touch: Callable[[], None]) -> None:
         while not stop.is_set():
-            beat()
+            touch()
             connections.close_all()
             stop.wait(INTERVAL)
 
-    threading.Thread(target=loop, name="heartbeat", daemon=True).start()
+    for touch in (touch_file, touch_row):
+        threading.Thread(target=loop, args=(touch,), name=f"heartbeat-{touch.__name__}", daemon=True).start()
 
 
 def worker_status() -> dict[str, Any]:

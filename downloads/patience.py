@@ -22,11 +22,11 @@ def patiently(write: Callable[[], Answer]) -> Answer:
     Anything but a lock (a full disk, a read-only file) is raised at once.
     """
     while True:
+        heartbeat.working()
         try:
             return write()
         except OperationalError as error:
             if "locked" not in str(error) or stopping():
                 raise
             log.warning("The database is locked by somebody else; the install waits for it.")
-            heartbeat.working()
             stop_flag().wait(PAUSE)

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-LIMIT = float(os.environ.get("COMFYDASH_HEARTBEAT_LIMIT", "60"))  # seconds; lowered by tests only
+LIMIT = float(os.environ.get("COMFYDASH_HEARTBEAT_LIMIT", "30"))  # seconds; lowered by tests only
 
 
 class Heartbeat:

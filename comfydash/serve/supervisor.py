@@ -27,7 +27,7 @@ log = logging.getLogger("comfydash.serve")
 STOPPED, COULD_NOT_START, HAD_TO_KILL = 0, 1, 3  # exit statuses; 2 is argparse's
 GRACE_SECONDS = 4.5  # from SIGTERM to SIGKILL: all is over within five seconds
 TICK = min(5.0, LIMIT / 4)  # seconds between two looks at heartbeat and log file
-LOADING_SECONDS = 5 * LIMIT  # before a worker's first beat: a slow disk, a busy machine
+LOADING_SECONDS = 10 * LIMIT  # before a worker's first beat: a slow disk, a busy machine
 HOPELESS_AFTER = 3  # deaths of a web server that never came up
 ROLES: tuple[Role, Role] = ("web", "worker")
 

@@ -101,23 +101,23 @@ def test_a_killed_worker_comes_back(tmp_path):
 
 
 def test_a_worker_that_hangs_is_found_and_replaced(tmp_path):
-    with serving(tmp_path, COMFYDASH_HEARTBEAT_LIMIT="12") as serve:  # it beats every 5 s
+    with serving(tmp_path, COMFYDASH_HEARTBEAT_LIMIT="3") as serve:  # it beats every half second
         serve.wait_until_healthy()
         first = serve.child("worker")
         os.kill(first, signal.SIGSTOP)
-        serve.wait_for_line("it had not moved for 12 s and was killed")
+        serve.wait_for_line("it had not moved for 3 s and was killed")
         wait_for(lambda: serve.children().get("worker", first) != first, name="a new worker")
         assert not is_alive(first)
 
 
 def test_a_busy_machine_does_not_look_like_a_hanging_worker(tmp_path):
-    with serving(tmp_path, COMFYDASH_HEARTBEAT_LIMIT="12") as serve:
+    with serving(tmp_path, COMFYDASH_HEARTBEAT_LIMIT="6") as serve:
         serve.wait_until_healthy()
         first = serve.child("worker")
         everybody = [serve.process.pid, *serve.children().values()]
         for pid in everybody:
             os.kill(pid, signal.SIGSTOP)
-        time.sleep(14)  # longer than the limit: the whole machine sleeps, that is the point
+        time.sleep(6.5)  # longer than the limit: the whole machine sleeps, that is the point
         for pid in reversed(everybody):
             os.kill(pid, signal.SIGCONT)
         serve.wait_until_healthy()

@@ -1,0 +1,68 @@
+"""A worker whose install hangs keeps silent, so that the supervisor replaces it; one that is merely slow does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from downloads import heartbeat
+from downloads.models import WorkerState
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clock(monkeypatch, settings, tmp_path):
+    """Stands in for time.monotonic; nothing runs at the begin and at the end."""
+    settings.DATA_DIR = tmp_path
+
+    class Clock:
+        now = 1000.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(heartbeat, "time", clock)
+    heartbeat.idle()
+    yield clock
+    heartbeat.idle()
+
+
+def beats(settings) -> tuple[bool, bool]:
+    """Whether it touches file and row now."""
+    file = settings.DATA_DIR / "worker.heartbeat"
+    file.unlink(missing_ok=True)
+    WorkerState.objects.all().delete()
+    heartbeat.beat()
+    return file.exists(), WorkerState.objects.exists()
+
+
+BOTH, NEITHER = (True, True), (False, False)
+
+
+def test_an_idle_worker_beats_for_ever(clock, settings):
+    clock.now += 1_000_000
+    assert beats(settings) == BOTH
+
+
+def test_bytes_that_stand_still_for_half_a_minute_silence_it_and_a_tick_revives_it(clock, settings):
+    heartbeat.working(heartbeat.HUNG_AFTER)
+    clock.now += 29
+    assert beats(settings) == BOTH
+    clock.now += 2
+    assert beats(settings) == NEITHER
+    heartbeat.working(heartbeat.HUNG_AFTER)
+    assert beats(settings) == BOTH
+
+
+def test_a_look_at_a_slow_volume_may_take_two_minutes(clock, settings):
+    heartbeat.working(heartbeat.HUNG_AFTER)
+    heartbeat.working()
+    clock.now += 119
+    assert beats(settings) == BOTH
+    clock.now += 2
+    assert beats(settings) == NEITHER
+
+
+def test_a_hanging_install_is_replaced_after_about_a_minute(clock):
+    assert heartbeat.HUNG_AFTER + heartbeat.LIMIT + heartbeat.INTERVAL <= 65
