@@ -221,7 +221,7 @@
     heartbeat: (message) => { queue(message, known); worker(message.worker); },
     queue_updated: (message) => { queue(message); refresh("downloads"); },
     download_progress: later,
-    download_complete: async (message) => ended(message, "success", `is installed.${await comfyuiIsUp() ? " Press R in open tabs of ComfyUI to see it there." : ""}`),
+    download_complete: (message) => ended(message, "success", "is installed.", whereToSeeIt),
     download_failed: (message) => ended(message, "error", `failed. ${message.error || ""}`),
     download_waiting: (message) => ended(message, "warning", `waits for you. ${message.error || ""}`),
     activity: () => refresh("activity"),
@@ -246,17 +246,19 @@
     title(running && { download_id: running.id, preset_id: running.preset_id, progress: running.progress });
   }
 
-  function ended(message, level, words) {
-    toast(level, `${names.get(message.download_id) || message.preset_id} ${words}`);
+  async function ended(message, level, words, hint) {
+    const name = names.get(message.download_id) || message.preset_id; // forgotten when the queue is told anew
     title();
     refresh("downloads", "disk", `preset:${message.preset_id}`);
+    toast(level, `${name} ${words}${hint ? await hint() : ""}`);
   }
 
-  async function comfyuiIsUp() {
+  async function whereToSeeIt() {
     try {
-      return (await (await fetch("/api/comfyui/status")).json()).state === "up";
+      const comfyui = await (await fetch("/api/comfyui/status")).json();
+      return comfyui.state === "up" ? " Press R in open tabs of ComfyUI to see it there." : "";
     } catch { // the next event will tell what is the matter
-      return false;
+      return "";
     }
   }
 

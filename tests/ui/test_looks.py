@@ -41,6 +41,8 @@ DIALOGS = [
     ("/models/?q=sits+here", "a[href='/models/HERE/uninstall/']"),
     ("/models/?q=sits+here", "a[href='/models/HERE/reinstall/']"),
     ("/downloads/", "th a[href^='/downloads/']"),
+    ("/storage/", "a[href^='/storage/delete/']"),
+    ("/activity/", "a[href='/activity/clear/']"),
     ("/", "[data-open=keys]"),
 ]
 

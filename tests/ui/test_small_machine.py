@@ -14,6 +14,7 @@ from tests.fakecomfy import FakeComfy
 from tests.fakehub import FakeHub
 from tests.presets.makers import safetensors
 from tests.ui.conftest import API_KEY, Shelf, Visit
+from tests.ui.test_looks import overhang, violations
 from tests.workflows.make import png
 
 MB = 10**6
@@ -102,6 +103,9 @@ def test_space_is_freed_and_what_waited_for_it_starts_by_itself(visit: Visit, wo
     expect(bar).to_contain_text("2 selected")
     expect(bar).to_contain_text("frees 2.0 MB")
     expect(bar).not_to_contain_text("fetch")
+    assert violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert overhang(page) <= 0
     bar.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("dialog", name="Delete 2 files?")
     expect(dialog).to_contain_text("No installed model and no workflow of yours needs them.")
@@ -109,7 +113,8 @@ def test_space_is_freed_and_what_waited_for_it_starts_by_itself(visit: Visit, wo
     dialog.get_by_role("button", name="Delete 2.0 MB").click()
 
     expect(page.locator("#toasts")).to_contain_text("2 files deleted, 2.0 MB freed.")
-    expect(page.locator("#toasts")).to_contain_text("is installed. Press R in open tabs of ComfyUI to see it there.")
+    said = "Larger than what is left is installed. Press R in open tabs of ComfyUI to see it there."
+    expect(page.locator("#toasts")).to_contain_text(said)
     expect(page.locator("#files")).to_contain_text("checkpoints/large.safetensors")
     expect(page.locator("#space")).not_to_contain_text("waits for space")
     names = {file.name: file.stat().st_size for file in (workspace / "models").rglob("*.safetensors")}
