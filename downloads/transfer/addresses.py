@@ -162,6 +162,12 @@ class Hub:
         found = _REPOSITORY.match(path, self._prefix)
         return found[1] if found else path[self._prefix :].strip("/")[:200]
 
+    def about(self, url: str) -> str:
+        """Where the Hub tells about the repository of a URL, whether it is gated among other things."""
+        repository = self.repository(url)
+        kind = "" if repository.startswith(("datasets/", "spaces/")) else "models/"
+        return f"{self.endpoint}/api/{kind}{repository}"
+
     def page(self, url: str) -> str:
         """The repository's web page, where licences are accepted."""
         return f"{self.endpoint}/{self.repository(url)}"

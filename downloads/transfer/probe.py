@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +24,7 @@ from downloads.transfer.structure import sniff
 from downloads.transfer.web import NETWORK_ERRORS, Web, compression, explain, is_page
 
 MAX_HOPS = 10
+MOST_SAID = 8 << 20  # bytes about a repository: its list of files can be long
 AT_ONCE = 6  # probes in parallel
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -78,11 +80,13 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
             while True:
                 url = pending.get_nowait()
                 try:
-                    answers[url] = Patience(options, note).through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
+                    facts = Patience(options, note).through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
+                    answers[url] = replace(facts, gated=gates.stand_before(url))
                 except TransferError as refusal:
                     answers[url] = refusal
 
     with Web(options) as web:
+        gates = Gates(web)
         tasks = [Task(ask_some, "probe") for _ in range(min(AT_ONCE, len(answers)))]
         for task in tasks:
             while not task.done.wait(options.tick_interval):
@@ -90,6 +94,33 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
                     raise Stopped
             task.result()
     return answers
+
+
+class Gates:
+    """Which repositories are gated. A token that opens them hides it in every other answer, so the Hub is asked, once
+    for each repository; without a token the refusal says it."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._hub = Hub(web.options.hub_endpoint)
+        self._known: dict[str, bool] = {}
+
+    def stand_before(self, url: str) -> bool:
+        url = self._hub.canonical(url)
+        if not (self._web.options.token and self._hub.may_see_token(url)):
+            return False
+        about = self._hub.about(url)
+        if about not in self._known:
+            self._known[about] = self._ask(about)
+        return self._known[about]
+
+    def _ask(self, about: str) -> bool:
+        """False also when the Hub does not say: nothing but a badge depends on it."""
+        with suppress(TransferError, ValueError, *NETWORK_ERRORS):
+            with self._web.get(about, token=self._web.options.token) as response:
+                said = json.loads(response.raw.read(MOST_SAID, decode_content=True)) if response.ok else {}
+            return isinstance(said, dict) and bool(said.get("gated"))
+        return False
 
 
 def locate(web: Web, url: str, hops: int = 0) -> Located:

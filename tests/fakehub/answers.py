@@ -39,6 +39,8 @@ def answer(hub: FakeHub, origin: str, path: str, query: Mapping[str, str], heade
         return _cdn(hub, path, query, headers, fault)
     if path == "api/whoami-v2":
         return _whoami(hub, headers)
+    if path.startswith("api/models/"):
+        return _about(hub, path.removeprefix("api/models/"))
     if path.startswith("api/resolve-cache/"):
         return _resolve_cache(hub, path, headers, fault)
     if found := re.fullmatch(r"([^/]+/[^/]+)/(resolve|blob)/([^/]+)/(.+)", path):
@@ -129,6 +131,14 @@ def _whoami(hub: FakeHub, headers: Headers) -> Answer:
     access = {"displayName": "test", "role": token.role, "fineGrained": {"canReadGatedRepos": token.reads_gated}}
     body = {"type": "user", "name": token.name, "auth": {"type": "access_token", "accessToken": access}}
     return _text(200, json.dumps(body).encode(), "application/json")
+
+
+def _about(hub: FakeHub, name: str) -> Answer:
+    repo = hub.repos.get(name)
+    if repo is None or repo.private:
+        return _refusal(401, "RepoNotFound", "Invalid username or password.")
+    said = {"id": name, "sha": repo.commit, "private": False, "gated": "auto" if repo.gated else False}
+    return _text(200, json.dumps(said).encode(), "application/json")
 
 
 def _resolve_cache(hub: FakeHub, path: str, headers: Headers, fault: Fault) -> Answer:

@@ -165,6 +165,21 @@ def test_probe_all_gives_each_its_answer(hub: FakeHub) -> None:
     assert refusal.reason == "token_required"
 
 
+def test_facts_say_gated_although_the_token_opens_it(hub: FakeHub) -> None:
+    closed = [hub.add_file("org/closed", f"{name}.safetensors", size=3000, gated=True) for name in "ab"]
+    free, plain = hub.add_file(REPO, MODEL, size=3000), hub.add_document("c.safetensors", size=3000)
+    hub.token("hf_good", accepted={"org/closed"})
+    urls = [*(file.url for file in closed), free.url, plain.url]
+    answers = probe_all(urls, quick(hub, token="hf_good"))
+    assert [isinstance(answer, Facts) and answer.gated for answer in answers.values()] == [True, True, False, False]
+    assert not any(line.authorization for line in hub.asked("c.safetensors"))
+    hub.log.clear()
+    hub.fault("api/models", status=500)
+    answers = probe_all(urls, quick(hub, token="hf_good"))
+    assert [isinstance(answer, Facts) and answer.gated for answer in answers.values()] == [False] * 4
+    assert [line.path for line in hub.asked() if "hf_good" not in line.authorization] == ["c.safetensors"]
+
+
 @pytest.mark.parametrize(
     "facts",
     [
