@@ -128,6 +128,9 @@ def queue(client: Client, text: bytes | str) -> Queued:
     try:
         answer = client.submit(body)
     except ComfyError as error:
+        if error.trouble == "slow":  # seen: a ComfyUI that was stopped for a while took it when it woke
+            hint = "It may take the workflow later all the same: look at Activity before you queue it again."
+            raise ComfyError(f"{error} {hint}", "slow") from error
         if error.trouble != "refused":
             raise
         raise NotQueued(problems(error.body)) from error

@@ -11,6 +11,7 @@ from django.template import Context, Template
 from django.test import Client as Browser
 
 from comfyui import generate, pack
+from comfyui.address import parse
 from comfyui.client import Client, ComfyError
 from comfyui.poller import Poller
 from tests.comfyui.conftest import told
@@ -229,14 +230,19 @@ def test_a_refusal_is_told_per_node(graph: str, comfy: FakeComfy, admin_browser:
 def test_a_missing_node_is_told_by_both_versions(
     request: pytest.FixtureRequest, profile: str, node: str, words: str
 ) -> None:
-    from comfyui.address import parse
-
     fake = request.getfixturevalue(profile)
     with Client(parse(fake.url)) as client, pytest.raises(generate.NotQueued) as caught:
         generate.queue(client, json.dumps({"1": {"class_type": "X", "inputs": {}}}))
     [problem] = caught.value.problems
     assert problem.node == node
     assert words in problem.sentence
+
+
+def test_what_was_sent_to_a_comfyui_that_hangs_may_still_be_queued(comfy: FakeComfy) -> None:
+    comfy.hang()
+    with Client(parse(comfy.url), read=0.2) as client, pytest.raises(ComfyError) as caught:
+        generate.queue(client, json.dumps({"1": {"class_type": "SaveImage", "inputs": {}}}))
+    assert "look at Activity before you queue it again" in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"nodes": [], "links": []}', '{"1": {"class_type": 4}}'])

@@ -24,10 +24,12 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Our authority")
+    signs = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 wants it said
+    name = ("-days", "2", "-subj", "/CN=Our authority")
+    openssl("req", "-x509", *curve, *signs, "-keyout", "ca.key", "-out", "ca.pem", *name)
     for name, subject in (("server", "IP:127.0.0.1"), ("other", "DNS:gpu.example")):
         openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=ComfyUI")
-        (folder / "extensions").write_text(f"subjectAltName={subject}\n")
+        (folder / "extensions").write_text(f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n")
         authority = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions")
         openssl("x509", "-req", "-in", f"{name}.csr", *authority, "-days", "2", "-out", f"{name}.pem")
     return folder
