@@ -29,12 +29,12 @@ def locked() -> dict[str, str]:
 
 def licence(package: Distribution) -> str:
     """The SPDX expression, else the classifiers', else the short field's, else the first line of the licence's text."""
-    metadata = package.metadata
-    if expression := metadata.get("License-Expression"):
+    metadata = package.metadata.json  # names in lower case, with underscores
+    if expression := metadata.get("license_expression"):
         return str(expression)
-    if classifiers := [line for line in metadata.get_all("Classifier", []) if line.startswith("License ::")]:
+    if classifiers := [line for line in metadata.get("classifier", []) if line.startswith("License ::")]:
         return ", ".join(line.rpartition(" :: ")[2] for line in classifiers)
-    short = str(metadata.get("License", ""))
+    short = str(metadata.get("license", ""))
     if short and "\n" not in short and len(short) < 60:
         return short
     texts = [file for file in package.files or [] if file.name.upper().startswith(("LICENSE", "LICENCE", "COPYING"))]

@@ -69,23 +69,23 @@ async def change_something(serve: Serve) -> None:
     answer.raise_for_status()
 
 
-async def burst(serve: Serve, reader: ClientConnection) -> int:
-    """BURST events, half of them news of 3 kB, as quick as the reader reads; by how many bytes the server grew."""
+async def burst(serve: Serve, reader: ClientConnection, events: int = BURST, size: int = 3000) -> int:
+    """Half of them news, of ``size`` bytes, as quick as the reader reads; by how many bytes the server grew."""
     layer = SocketChannelLayer(str(serve.workspace / "data"))
     before = pss([serve.child("web")])
-    for number in range(1, BURST + 1):
-        await layer.group_send("dashboard", {"type": "dashboard.event", "event": event(number)})
+    for number in range(1, events + 1):
+        await layer.group_send("dashboard", {"type": "dashboard.event", "event": event(number, size)})
         if number % BATCH == 0:  # no quicker than it reads: the layer keeps a hundred
             await hear(reader, "activity", id=number)
-    await hear(reader, "download_progress", download_id=1, downloaded=BURST - 1)
+    await hear(reader, "download_progress", download_id=1, downloaded=events - 1)
     await layer.group_send("dashboard", {"type": "dashboard.event", "event": {"type": "queue_updated"}})
     assert (await hear(reader, "queue_updated"))["items"] == []
     await layer.close()
     return pss([serve.child("web")]) - before
 
 
-def event(number: int) -> dict[str, Any]:
+def event(number: int, size: int) -> dict[str, Any]:
     """News and progress in turns."""
     if number % 2 == 0:
-        return {"type": "activity", "id": number, "title": "x" * 3000}
-    return {"type": "download_progress", "download_id": 1, "downloaded": number, "file": "x" * 3000}
+        return {"type": "activity", "id": number, "title": "x" * size}
+    return {"type": "download_progress", "download_id": 1, "downloaded": number, "file": "x" * size}
