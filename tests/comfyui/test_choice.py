@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,21 +12,23 @@ from django.test import Client as Browser
 from comfyui import folders
 from comfyui.models import Report
 from comfyui.poller import Poller
-from downloads import disk
+from downloads import disk, space
 from downloads.disk import models_index
 from downloads.drain import drain_queue
 from downloads.models import DownloadHistory, ModelFile
 from downloads.places import Place, Places
 from downloads.queue import WantedFile, enqueue
+from downloads.transfer import DiskSpace
 from presets.catalogue import catalogue
 from presets.uninstall import uninstall
+from settings_app import preferences
 from tests.downloads.test_run import in_background
 from tests.fakecomfy import FakeComfy
 from tests.fakehub import FakeHub
 from tests.presets.makers import preset, safetensors, write_catalogue
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SIZE = 300_000
+SIZE, GB = 300_000, 10**9
 
 
 @pytest.fixture
@@ -170,6 +174,31 @@ def test_the_choice_waits_for_what_has_begun(
     assert Places.now().chosen == {"loras": volume}
     admin_browser.post("/generate/folders/", {"folder": str(volume), "into-loras": ""})
     assert (Places.now().chosen, folders.read().accepted) == ({}, [str(volume)])
+
+
+def test_room_is_counted_on_the_volume_that_the_files_go_to(
+    models: Path, comfy: FakeComfy, watched: Poller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir=another_volume(models)) as folder:
+        comfy.extra_folders = {"loras": [Path(folder)]}
+        watched.step()
+        folders.accept([], {"loras": folder})
+        free = {models: 100 * GB, Path(folder): 10 * GB}
+        monkeypatch.setattr(space, "disk_space", lambda root, *_: DiskSpace(500 * GB, free[root], free[root]))
+        preferences.store("disk_reserve", "2GB")
+        style, vae = "loras/style.safetensors", "vae/a.safetensors"
+        row, _ = enqueue("A", "A", [WantedFile(path, f"https://example.org/{path}") for path in (style, vae)])
+        row.files.filter(path=style).update(bytes_total=9 * GB)
+        row.files.filter(path=vae).update(bytes_total=50 * GB)
+        assert space.still_to_fetch(row) == 59 * GB
+        assert space.missing_space(row) == 1 * GB  # 9 and the reserve of 2 are to fit into 10
+
+
+def another_volume(models: Path) -> str:
+    volume = Path("/dev/shm")
+    if not os.access(volume, os.W_OK) or volume.stat().st_dev == models.stat().st_dev:
+        pytest.skip("This machine has no second volume: no /dev/shm, or everything lies there.")
+    return str(volume)
 
 
 def test_uninstalling_takes_it_away_again(hub: FakeHub, models: Path, chosen: Path) -> None:

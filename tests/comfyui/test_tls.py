@@ -25,8 +25,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     signs = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 wants it said
-    name = ("-days", "2", "-subj", "/CN=Our authority")
-    openssl("req", "-x509", *curve, *signs, "-keyout", "ca.key", "-out", "ca.pem", *name)
+    ours = ("-days", "2", "-subj", "/CN=Our authority")
+    openssl("req", "-x509", *curve, *signs, "-keyout", "ca.key", "-out", "ca.pem", *ours)
     for name, subject in (("server", "IP:127.0.0.1"), ("other", "DNS:gpu.example")):
         openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=ComfyUI")
         (folder / "extensions").write_text(f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n")
