@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from comfyui import folders
 from downloads import disk
 from settings_app import preferences
 
@@ -21,5 +22,6 @@ def nothing_remembered() -> Iterator[None]:
 
 @pytest.fixture
 def settings_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For counts of queries: a slow machine would read the settings again in one of them, and not in the other."""
+    """For counts of queries: a slow machine would read settings and folders again in one of them, and not the other."""
     monkeypatch.setattr(preferences, "CACHE_SECONDS", 3600.0)
+    monkeypatch.setattr(folders, "CACHE_SECONDS", 3600.0)
