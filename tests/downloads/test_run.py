@@ -213,7 +213,7 @@ def test_a_verb_in_the_middle_stops_the_transfer_and_keeps_the_bytes(hub, models
         row = row.retry()
     hub.heal()
     drain_queue()
-    assert finished(row) == (Status.COMPLETED, "")
+    assert finished(row) == (Status.COMPLETED, ""), row.error_message
     assert hub.sent("one.safetensors") - sent < file.size
     assert hashlib.sha256((models / "checkpoints/one.safetensors").read_bytes()).hexdigest() == file.sha256
 
