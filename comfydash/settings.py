@@ -229,6 +229,7 @@ USE_I18N = False
 
 # --- Log --------------------------------------------------------------------------------------------------------
 
+
 def _is_not_about_health(record: logging.LogRecord) -> bool:
     return getattr(getattr(record, "request", None), "path", "") != "/healthz"
 
