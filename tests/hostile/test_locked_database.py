@@ -79,6 +79,7 @@ def test_the_lock_used_here_is_a_real_one():
         cursor.execute("PRAGMA busy_timeout = 10")
     with locked(), pytest.raises(OperationalError, match="locked"):
         DownloadHistory.objects.create(preset_id="A", title="A")
+    connection.close()  # the next test's waits as long as ever
 
 
 def test_a_stop_that_cannot_be_stored_ends_quietly_and_the_next_start_finds_the_row(standing, asked_to_stop):
