@@ -37,6 +37,7 @@ class Jobs:
         self.running: Item | None = None
         self.started = 0
         self.history: dict[str, dict[str, Any]] = {}
+        self._lines: dict[str, dict[str, Any]] = {}  # of ended jobs in /api/jobs: ten thousand are not made anew
 
     def now(self) -> int:
         self.clock += 7
@@ -99,6 +100,7 @@ class Jobs:
                 else None,
                 "meta": {node: _meta(node) for node in outputs or ()},
             }
+            self._lines[prompt_id] = _finished(self.history[prompt_id])
             self.running = None
             return prompt_id
 
@@ -156,7 +158,7 @@ class Jobs:
         found = [_listed(item, "pending") for item in self.pending]
         if self.running:
             found.append(_listed(self.running, "in_progress"))
-        found += [_finished(entry) for entry in self.history.values()]
+        found += [self._lines[prompt_id] for prompt_id in self.history]
         return sorted(found, key=lambda job: job.get("create_time") or 0, reverse=True)
 
 
