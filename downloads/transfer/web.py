@@ -25,6 +25,7 @@ from downloads.transfer.options import Options
 
 USER_AGENT = "ComfyDash/0.1 (model installer)"
 NETWORK_ERRORS = (requests.RequestException, HTTPError, OSError)
+MOST_KEPT = 32  # connections that may be open for the next request
 COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
 
 
@@ -48,7 +49,6 @@ class Sockets:
                 raise
 
     def add(self, sock: socket.socket) -> None:
-        self.mine.fresh = True
         with self._lock:
             self._open = {known for known in self._open if known.fileno() >= 0}
             self._open.add(sock)
@@ -75,6 +75,7 @@ def _pool_classes(sockets: Sockets, judged: bool) -> dict[str, type[HTTPConnecti
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
+            sockets.mine.fresh = True
             sock = super()._new_conn()
             if judged:
                 sockets.admit(sock)
@@ -100,7 +101,7 @@ def _pool_classes(sockets: Sockets, judged: bool) -> dict[str, type[HTTPConnecti
 class _Adapter(HTTPAdapter):
     def __init__(self, sockets: Sockets) -> None:
         self.sockets = sockets
-        super().__init__(pool_connections=8, pool_maxsize=32, max_retries=0)
+        super().__init__(pool_connections=8, pool_maxsize=MOST_KEPT, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
@@ -140,8 +141,8 @@ class Web:
         sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
         if token:
             sent["Authorization"] = f"Bearer {token}"
-        while True:
-            self.sockets.mine.fresh = False
+        for left in range(MOST_KEPT, -1, -1):
+            self.sockets.mine.fresh = left == 0
             try:
                 return self._send(url, sent)
             except (*NETWORK_ERRORS, LocationParseError) as error:
@@ -150,6 +151,7 @@ class Web:
                 # A kept connection that the server has closed meanwhile says nothing about the server.
                 if self.sockets.mine.fresh or not _was_dropped(error):
                     raise explain(error, url) from error
+        raise AssertionError("the last try counts as fresh")
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         return self.session.get(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import socket
+import struct
+import threading
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -288,6 +291,27 @@ def test_the_smallest_files(size: int, hub: FakeHub, bring: Bringer) -> None:
         else:
             assert (brought.reason, "is empty" in str(brought.refusal)) == ("not_a_model", True)
     assert sum(bring.on_disk().values()) == len(here) * size
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_that_is_reset_at_once_is_tried_so_often_and_no_more(scheme: str, bring: Bringer) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        accepted = []
+
+        def reset() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    accepted.append(client.recv(1))
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    client.close()
+
+        threading.Thread(target=reset, daemon=True).start()
+        brought = bring(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/a.safetensors", max_attempts=2)
+        listener.shutdown(socket.SHUT_RDWR)
+    assert (brought.reason, len(accepted)) == ("network", 2)
 
 
 def test_an_ipv6_address_is_asked(bring: Bringer) -> None:
