@@ -77,7 +77,8 @@
       const topics = piece.dataset.live.split(" ");
       const isCard = piece.dataset.live.startsWith("preset:");
       if (!topics.some((topic) => wanted.has(topic)) && !(wanted.has("*") && !isCard)) continue;
-      if (inUse(piece)) topics.forEach((topic) => due.add(topic));
+      // While it is being fetched, htmx would queue the next fetch on an element that is replaced, and lose it.
+      if (inUse(piece) || piece.classList.contains("htmx-request")) topics.forEach((topic) => due.add(topic));
       else piece.dispatchEvent(new CustomEvent("live")); // htmx.trigger would wake the pieces around it too
     }
     if (due.size) dueTimer = setTimeout(fetchDue, 1000);
@@ -239,15 +240,16 @@
       if (fresh.get(id) !== states.get(id)) refresh(`preset:${id}`);
     }
     states = fresh;
-    for (const id of names.keys()) {
-      if (!message.items.some((item) => item.id === id)) { names.delete(id); announced.delete(id); }
-    }
+    // The end of an install may be told after the queue without it: its name is kept for a while.
+    const gone = [...names.keys()].filter((id) => !message.items.some((item) => item.id === id));
+    gone.forEach((id) => announced.delete(id));
+    gone.slice(0, -50).forEach((id) => names.delete(id));
     const running = message.items.find((item) => item.status === "downloading");
     title(running && { download_id: running.id, preset_id: running.preset_id, progress: running.progress });
   }
 
   async function ended(message, level, words, hint) {
-    const name = names.get(message.download_id) || message.preset_id; // forgotten when the queue is told anew
+    const name = names.get(message.download_id) || message.preset_id;
     title();
     refresh("downloads", "disk", `preset:${message.preset_id}`);
     toast(level, `${name} ${words}${hint ? await hint() : ""}`);

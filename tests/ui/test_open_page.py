@@ -54,6 +54,29 @@ def test_a_tab_pressed_while_things_happen_is_what_one_gets(visit: Visit, shelf:
     expect(page).to_have_url(re.compile("type=video"))
 
 
+def test_news_while_a_piece_is_being_fetched_is_not_lost(visit: Visit, shelf: Shelf) -> None:
+    held: list[Route] = []
+    sockets: list[WebSocketRoute] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page = visit("/storage/", before=lambda page: page.route_web_socket(re.compile("/ws/dashboard"), connect))
+    expect(page.locator("#queue-button")).to_be_visible()
+    news = json.dumps({"type": "download_failed", "preset_id": "X", "download_id": 0})
+    holding = True
+    page.route("**/storage/", lambda route: held.append(route) if holding else route.continue_())
+    with page.expect_request(lambda request: request.headers.get("hx-target") == "files"):
+        sockets[-1].send(news)
+    with page.expect_response("**/downloads/queue/"):  # the page has heard it
+        sockets[-1].send(news)
+    with page.expect_request(lambda request: request.headers.get("hx-target") == "files"):
+        holding = False
+        for route in held:
+            route.continue_()
+
+
 def test_news_of_one_model_fetch_its_card_and_not_the_shelf(visit: Visit, shelf: Shelf) -> None:
     fetched: list[str] = []
     sockets: list[WebSocketRoute] = []
