@@ -237,6 +237,19 @@ def test_bytes_beyond_the_end_of_the_part_are_not_counted(tmp_path: Path) -> Non
     assert partial_bytes(tmp_path, MODEL) == 0
 
 
+def test_places_beyond_four_gigabytes_are_places_like_others(tmp_path: Path) -> None:
+    size, far = 6_000_000_000, 5_000_000_000
+    with Partial(tmp_path, MODEL) as partial:
+        partial.adopt(Identity("https://x/a", size, "a" * 64))
+        partial.write(partial.generation, far, [b"far ", b"away"], 8)
+    with Partial(tmp_path, MODEL) as again:
+        assert again.adopt(Identity("https://x/a", size, "a" * 64))
+        assert again.extents.missing(size) == [(0, far), (far + 8, size)]
+        buffer = bytearray(8)
+        assert (again.read_into(memoryview(buffer), far), bytes(buffer)) == (8, b"far away")
+    assert partial_bytes(tmp_path, MODEL) == 8
+
+
 def test_bytes_of_an_older_generation_are_refused(tmp_path: Path) -> None:
     with Partial(tmp_path, MODEL) as partial:
         partial.adopt(FILE)
