@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 LIMIT = float(os.environ.get("COMFYDASH_HEARTBEAT_LIMIT", "30"))  # the supervisor's; lowered by tests only
 INTERVAL = min(5.0, LIMIT / 6)  # seconds between beats
 DEAD_AFTER = 30.0  # seconds without a beat after which the dashboard calls the worker dead
-HUNG_AFTER = 30.0  # seconds without a tick while bytes flow; two a second are the rule
+HUNG_AFTER = 60.0  # seconds without a tick while bytes flow: two a second are the rule, but volumes pause for a while
 LOST_AFTER = 120.0  # seconds for everything else: one look at a slow volume may take that long
 
 _due: float | None = None  # monotonic time by which the running install has to give the next sign of life
