@@ -21,21 +21,24 @@ GB = 1_000_000_000
 
 @dataclass(frozen=True)
 class Case:
-    """share: of the whole time. Those that are compared come first; once the share is used, no further round begins."""
+    """share: of the whole time; once it is used, no further round begins. compared: who comes first, in all rounds."""
 
     name: str
     size: int
     server: tuple[str, ...] = ()
     drop_every: int = 0
     share: float = 0.2
+    compared: tuple[str, ...] = ("ours, 8", "aria2c -x8")
 
 
 CASES = {
-    "free": Case("2 GB, no limit", 2 * GB, share=0.3),
-    "each": Case("0.5 GB, 25 MB/s per connection", GB // 2, ("--speed", "25MB"), share=0.2),
-    "line": Case("1 GB, 110 MB/s in all, 50 ms", GB, ("--total-speed", "110MB", "--latency", "0.05"), share=0.25),
+    "free": Case("2 GB, no limit", 2 * GB, share=0.3, compared=("ours", "aria2c", "curl")),
+    "each": Case(
+        "0.5 GB, 25 MB/s per connection", GB // 2, ("--speed", "25MB"), compared=("ours, 8", "ours, 16", "aria2c")
+    ),
+    "line": Case("1 GB, 110 MB/s in all, 50 ms", GB, ("--total-speed", "110MB", "--latency", "0.05")),
     "drop": Case("1 GB, dropped every 50 MB", GB, drop_every=50_000_000, share=0.1),
-    "calm": Case("1 GB, not dropped", GB, share=0.05),
+    "calm": Case("1 GB, not dropped", GB, share=0.1),
 }
 Times = dict[str, dict[str, float]]
 
@@ -47,7 +50,6 @@ def main() -> None:
         for client in clients(options.bench_python, tuple(options.ours))
         if not options.only or any(name in client.name for name in options.only)
     ]
-    found.sort(key=lambda client: not client.name.startswith(("ours", "aria2c", "curl")))
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; medians of up to {options.rounds} runs\n")
     results: Times = {}
     for key in options.cases:
@@ -75,13 +77,15 @@ def _arguments() -> argparse.Namespace:
 def _case(case: Case, found: list[Client], options: argparse.Namespace) -> dict[str, float]:
     runs: dict[str, list[measure.Run]] = {client.name: [] for client in found}
     failed: dict[str, str] = {}
-    end = time.monotonic() + case.share * options.minutes * 60
     with _serving(case) as server:
         result = {} if case.server or case.drop_every else _limits(case, server, options.folder)
-        for number in range(options.rounds):  # in turn, so that a busy moment hits all of them
-            for client in found:
-                if client.name not in failed and (number == 0 or time.monotonic() < end):
-                    _run(client, server, options.folder, runs[client.name], failed)
+        end = time.monotonic() + case.share * options.minutes * 60
+        first = [client for client in found if client.name.startswith(case.compared)]
+        for group in (first, [client for client in found if client not in first]):
+            for number in range(options.rounds):  # in turn, so that a busy moment hits all of them
+                for client in group:
+                    if client.name not in failed and (number == 0 or time.monotonic() < end):
+                        _run(client, server, options.folder, runs[client.name], failed)
     print(f"{case.name:38}{'runs':>5}{'there':>9}{'verified':>10}{'CPU s/GB':>10}{'peak MB':>9}")
     for name, done in runs.items():
         if name in failed:
@@ -108,7 +112,7 @@ def _serving(case: Case) -> Iterator[measure.Server]:
 def _run(client: Client, server: measure.Server, folder: Path, runs: list[measure.Run], failed: dict[str, str]) -> None:
     with measure.folder(folder) as place:
         try:
-            run = measure.run(client, server, place)
+            run = measure.run(client, server, place, hashing=runs[0].hashing if runs else None)
         except measure.WrongBytes:
             failed[client.name] = "wrong file"
             return
