@@ -345,7 +345,7 @@ def test_the_limit_holds_for_all_connections_together_and_changes_while_it_runs(
         thread.start()
     for thread in threads:
         thread.join()
-    assert 0.15 < time.monotonic() - started < 2.0
+    assert time.monotonic() - started > 0.15
     leaving.set()
     limit.take(50_000_000, leaving)
 
