@@ -6,6 +6,7 @@ usage: python -m comfydash.serve.web FILE_DESCRIPTOR
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -102,6 +103,7 @@ def load_application() -> tuple[Any, bool]:
     import comfydash.asgi
 
     _ = get_resolver().url_patterns  # now, while the database is being prepared, and not for the first visitor
+    gc.freeze()  # what was loaded stays: to walk it again every few seconds held up all events for 0.1 s
     return comfydash.asgi.application, not settings.AUTH_ON
 
 
