@@ -13,7 +13,10 @@ Answer = TypeVar("Answer")
 
 
 class Task(Generic[Answer]):
-    """A call in a daemon thread: one that hangs in a name look-up may be left behind without holding anybody up."""
+    """A call in a daemon thread: one that hangs in a name look-up may be left behind without holding anybody up.
+
+    Whatever the call raises is kept for the thread that asks for the result.
+    """
 
     def __init__(self, work: Callable[[], Answer], name: str) -> None:
         self._work = work
@@ -25,13 +28,14 @@ class Task(Generic[Answer]):
     def _run(self) -> None:
         try:
             self._answer.append(self._work())
-        except BaseException as error:  # carried to the caller's thread, whatever it is
+        except BaseException as error:  # as in concurrent.futures, whose threads would hold up the end of the process
             self._error = error
         finally:
             self.done.set()
 
     def result(self) -> Answer:
-        """What the call returned or raised; only after `done`."""
+        """What the call returned or raised, waited for."""
+        self.done.wait()
         if self._error is not None:
             raise self._error
         return self._answer[0]

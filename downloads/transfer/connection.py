@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from downloads.transfer.background import Task
 from downloads.transfer.errors import LinkExpired, TransferError, Transient
 from downloads.transfer.meter import RateMeter
 from downloads.transfer.plan import Piece
@@ -28,9 +29,8 @@ WORTH_REOPENING = 1 << 20  # bytes; a connection that brought so many is opened 
 MAX_EXPIRED = 3  # links in a row that were over before they could be used
 
 
-class Connection(threading.Thread):
+class Connection:
     def __init__(self, crew: Crew) -> None:
-        super().__init__(name="connection", daemon=True)
         self.crew = crew
         self.leaving = threading.Event()
         self.received = 0  # bytes
@@ -39,20 +39,27 @@ class Connection(threading.Thread):
         self._restarting = False
         self._response: requests.Response | None = None
 
-    def run(self) -> None:
-        outcome: Exception | None = None
+    def start(self) -> None:
+        self._task = Task(self._run, "connection")
+
+    def result(self) -> None:
+        """Raises what ended it."""
+        self._task.result()
+
+    def join(self, seconds: float) -> None:
+        self._task.done.wait(seconds)
+
+    def _run(self) -> None:
         try:
             if self.crew.whole:
                 self._fetch_whole()
             else:
                 self._fetch_pieces()
         except OSError as error:  # reading or writing the disk; the network's are explained where they happen
-            outcome = TransferError(f"Writing {self.crew.name} failed: {error}. Check the disk.", reason="error")
-        except Exception as ended:  # judged by the thread that called fetch, whatever it is
-            outcome = ended
+            raise TransferError(f"Writing {self.crew.name} failed: {error}. Check the disk.", reason="error") from error
         finally:
             self._close()
-            self.crew.report(self, outcome)
+            self.crew.report(self)
 
     @property
     def rate(self) -> float:

@@ -43,7 +43,7 @@ class Crew:
         self.plan = Plan(partial.extents.missing(source.facts.size or 0))
         self.ended_at: int | None = None  # where a whole file turned out to end
         self.connections: list[Connection] = []
-        self._reports: SimpleQueue[tuple[Connection, Exception | None]] = SimpleQueue()
+        self._over: SimpleQueue[Connection] = SimpleQueue()
         self._gone = 0  # bytes that connections brought which are not there any more
         self._meter = RateMeter()
         self._moved = time.monotonic()
@@ -56,9 +56,9 @@ class Crew:
     def received(self) -> int:
         return self._gone + sum(connection.received for connection in self.connections)
 
-    def report(self, connection: Connection, outcome: Exception | None) -> None:
+    def report(self, connection: Connection) -> None:
         """From a connection's thread: it is over."""
-        self._reports.put((connection, outcome))
+        self._over.put(connection)
 
     def run(self, tick: Callable[[], None]) -> None:
         """Until every byte is on disk. Raises what ended it: Transient when another attempt may help."""
@@ -93,19 +93,19 @@ class Crew:
     def _listen(self) -> None:
         """Wait a moment for connections that end, and judge how."""
         try:
-            connection, outcome = self._reports.get(timeout=LOOK)
+            connection = self._over.get(timeout=LOOK)
         except Empty:
             return
         if connection not in self.connections:
             return
         self.connections.remove(connection)
         self._gone += connection.received
-        if isinstance(outcome, Transient):
+        try:
+            connection.result()
+        except Transient:
             self.tuner.refused(time.monotonic(), len(self.connections))
             if not self.connections:
-                raise outcome
-        elif outcome is not None:
-            raise outcome
+                raise
 
     def _watch(self) -> None:
         """Rates, stalls, connections that are far behind, and how many there should be."""

@@ -4,40 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
 
 from downloads.transfer.addresses import shown
-from downloads.transfer.background import watch
 from downloads.transfer.beneath import open_beneath, stat_beneath, storage_refusal
 from downloads.transfer.crew import Crew
-from downloads.transfer.disk import disk_space
 from downloads.transfer.errors import RangeRefused, Stopped, TransferError, Transient
 from downloads.transfer.hasher import Hasher
 from downloads.transfer.limit import RateLimit
-from downloads.transfer.meter import RateMeter
-from downloads.transfer.options import Facts, Options, Progress, Published, Tick, Wanted
-from downloads.transfer.partial import Partial, discard_partial, partial_bytes, reserved_bytes
+from downloads.transfer.options import Facts, Options, Published, Tick, Wanted
+from downloads.transfer.partial import Partial, discard_partial, partial_bytes
 from downloads.transfer.paths import parse_model_path
 from downloads.transfer.probe import Located, locate
 from downloads.transfer.retry import Patience
+from downloads.transfer.room import check_room, without_room
 from downloads.transfer.source import Source, SourceChanged
 from downloads.transfer.state import Identity
 from downloads.transfer.structure import check_open
 from downloads.transfer.syncer import Syncer
+from downloads.transfer.teller import Teller
 from downloads.transfer.tuner import Tuner
 from downloads.transfer.twin import Twin, publish_link
 from downloads.transfer.web import Web
 
-SPEED_SECONDS = 5.0
 MAX_CHANGES = 3  # times a file may change under our hands before we give up
-LEAST_MISSING = 100_000_000  # bytes: where nobody tells a size, it is not worth going on with less room than that
 BELIEVED = 3  # refusals to continue in the middle before the bytes that are there are given up
 
-Answer = TypeVar("Answer")
 Publish = Callable[[Published], bool]
 
 
@@ -72,32 +66,34 @@ class Transfer:
         self.patience = Patience(options, tick)
         self.limit = RateLimit(options.rate_limit)
         self.tuner = Tuner(options.connections)
-        self._tick = tick
-        self._ticked = 0.0
-        self._speed = RateMeter(SPEED_SECONDS)
+        self.teller = Teller(options, tick, self.patience)
 
     def run(self, publish: Publish | None) -> Published:
         self.patience.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
         self.patience.bytes_total = self.earlier.size if self.earlier else None
         place = self.patience.through(lambda: locate(self.web, self.wanted.url))
         self._check_expected(place.facts)
+        self.patience.bytes_total = place.facts.size
         if place.facts.warning:
             self.warnings.append(place.facts.warning)
         if not self.wanted.replace and (there := self._already_there(place.facts)):
             return there
-        if there := self._from_twins(place.facts, publish):
-            return there
-        self._check_space(place.facts)
+        try:
+            return self._from_twins(place.facts, publish) or self._from_host(place, publish)
+        except TransferError as refusal:
+            if refusal.reason != "disk_full" or refusal.missing_bytes:
+                raise
+            raise without_room(refusal, self.wanted, self.patience.bytes_total, self.options.disk_reserve) from refusal
+
+    def _from_host(self, place: Located, publish: Publish | None) -> Published:
+        check_room(self.wanted, place.facts.size, self.options.disk_reserve)
         with Partial(self.wanted.root, self.wanted.path) as partial:
             if not partial.adopt(Identity.of(place.facts)):
                 self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
             self._furthest = self.patience.bytes_done = partial.bytes_done
-            self.patience.bytes_total = place.facts.size
             try:
                 return self._bring(partial, Source(self.web, place), publish)
             except TransferError as refusal:
-                if refusal.reason == "disk_full":
-                    raise self._disk_full(refusal, partial.size) from refusal
                 if refusal.reason in {"not_a_model", "checksum_mismatch"} and not refusal.retry:
                     partial.discard()  # these bytes are good for nothing
                 raise
@@ -129,7 +125,7 @@ class Transfer:
             return None
         expected = self.wanted.sha256.lower() or facts.sha256
         if expected and found.st_size == (facts.size if facts.size is not None else found.st_size):
-            digest = self._watch(self._hash_existing, "verifying", found.st_size, found.st_size)
+            digest = self.teller.watch(self._hash_existing, lambda: found.st_size, found.st_size)
             if digest == expected:
                 return self._published(found, digest, facts)
         raise TransferError(
@@ -140,40 +136,6 @@ class Transfer:
     def _hash_existing(self) -> str:
         with os.fdopen(open_beneath(self.wanted.root, self.wanted.path, os.O_RDONLY), "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-
-    def _check_space(self, facts: Facts) -> None:
-        self.wanted.root.mkdir(parents=True, exist_ok=True)
-        need = self._still_to_write(facts.size)
-        missing = need + self.options.disk_reserve - disk_space(self.wanted.root).free
-        if need > 0 and missing > 0:
-            raise TransferError(
-                f"The disk is full: {_amount(missing)} more must be free. Delete something on the Storage page; "
-                "it then goes on by itself.",
-                reason="disk_full",
-                missing_bytes=missing,
-            )
-
-    def _still_to_write(self, size: int | None) -> int:
-        return max(0, (size or 0) - reserved_bytes(self.wanted.root, self.wanted.path))
-
-    def _disk_full(self, refusal: TransferError, size: int | None) -> TransferError:
-        """The disk filled up in the middle; say how much is missing.
-
-        Where the free space does not show it (a quota, a size that nobody tells), it is what is still to write.
-        """
-        unwritten = (size or 0) - partial_bytes(
-            self.wanted.root, self.wanted.path
-        )  # set aside, and refused all the same
-        need = self._still_to_write(size) or max(0, unwritten) or LEAST_MISSING
-        missing = need + self.options.disk_reserve - disk_space(self.wanted.root).free
-        missing = missing if missing > 0 else need
-        at_least = "" if size else "at least "
-        return TransferError(
-            f"{str(refusal).partition('.')[0]}: {at_least}{_amount(missing)} more must be free. Delete something "
-            "on the Storage page; the bytes fetched so far are kept, and it goes on by itself.",
-            reason="disk_full",
-            missing_bytes=missing,
-        )
 
     # --- the same bytes, here already ---------------------------------------------------------------------------
 
@@ -202,7 +164,7 @@ class Transfer:
         root.mkdir(parents=True, exist_ok=True)
         with twin.linked(root, path) as is_linked:
             if is_linked:
-                digest = self._read(twin, twin.hexdigest)
+                digest = self.teller.watch(twin.hexdigest, lambda: twin.read, twin.size)
                 if digest != expected:
                     return None
                 self.warnings.append(
@@ -217,12 +179,12 @@ class Transfer:
         return self._copy(twin, expected, facts, publish)
 
     def _copy(self, twin: Twin, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
-        self._check_space(facts)
+        check_room(self.wanted, facts.size, self.options.disk_reserve)
         with Partial(self.wanted.root, self.wanted.path) as partial:
             partial.adopt(Identity.of(replace(facts, size=twin.size, sha256=expected)))
             hasher = Hasher(partial)
             try:
-                self._read(twin, lambda: twin.fill(partial))
+                self.teller.watch(lambda: twin.fill(partial), lambda: twin.read, twin.size)
                 self._catch_up(partial, hasher, twin.size)
             finally:
                 twin.leave()
@@ -232,11 +194,6 @@ class Transfer:
                 return None
             self.warnings.append(f"{self.wanted.path} is a copy of {twin.path}, which has the same content.")
             return self._finish(partial, facts, twin.size, expected, publish)
-
-    def _read(self, twin: Twin, work: Callable[[], Answer]) -> Answer:
-        return watch(
-            work, self._tick, self.options.tick_interval, lambda: self._progress("verifying", twin.read, twin.size)
-        )
 
     # --- the bytes -------------------------------------------------------------------------------------------------
 
@@ -308,7 +265,7 @@ class Transfer:
                 reason="source_changed",
             )
         self.warnings.append("The file at its source changed in the middle; it was fetched anew from the start.")
-        source.place, self._furthest = place, 0
+        source.place, self._furthest, self.patience.bytes_total = place, 0, place.facts.size
         partial.start_over(Identity.of(place.facts))
 
     def _pause(self, crew: Crew, partial: Partial, failure: Transient) -> None:
@@ -319,17 +276,23 @@ class Transfer:
         self.patience.bytes_done = done
         self.patience.after(failure)
 
+    def _look(self, crew: Crew, partial: Partial, syncer: Syncer) -> None:
+        """Called several times a second while bytes arrive; tells when it is time."""
+        syncer.raise_error()
+        if self.teller.received(self.fetched + crew.received):
+            self.teller.tell("downloading", partial.bytes_done, crew.source.facts.size, len(crew.connections))
+
     def _catch_up(self, partial: Partial, hasher: Hasher, size: int) -> None:
         """What is left to hash once the last byte is there."""
         while not hasher.wait(size, self.options.tick_interval):
-            self._report("verifying", partial.bytes_done, size)
+            self.teller.tell("verifying", partial.bytes_done, size)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish | None) -> Published:
         with os.fdopen(os.dup(partial.handle), "rb") as file:
             check_open(file, size, self.wanted.path.rpartition("/")[2])
-        found = self._watch(lambda: partial.finish(size), "verifying", size, size)
+        found = self.teller.watch(lambda: partial.finish(size), lambda: size, size)
         result = self._published(found, digest, facts)
         self._last_word(result, publish)
         partial.publish(replace=self.wanted.replace)
@@ -337,8 +300,8 @@ class Transfer:
 
     def _last_word(self, result: Published, publish: Publish | None) -> None:
         """Is it still wanted? Raises Stopped."""
-        going_on = self._tick(self._progress("verifying", result.size, result.size))
-        if not going_on or (publish and not publish(result)):
+        self.teller.tell("verifying", result.size, result.size)
+        if publish and not publish(result):
             raise Stopped
 
     def _published(self, found: os.stat_result, digest: str, facts: Facts) -> Published:
@@ -355,36 +318,3 @@ class Transfer:
             warnings=tuple(dict.fromkeys(self.warnings)),
             verified=digest in {self.wanted.sha256.lower(), facts.sha256},
         )
-
-    # --- telling ---------------------------------------------------------------------------------------------------
-
-    def _look(self, crew: Crew, partial: Partial, syncer: Syncer) -> None:
-        """Called several times a second while bytes arrive; ticks when it is time."""
-        syncer.raise_error()
-        now = time.monotonic()
-        self._speed.add(now, self.fetched + crew.received)
-        if now - self._ticked >= self.options.tick_interval:
-            self._report("downloading", partial.bytes_done, crew.source.facts.size, len(crew.connections))
-
-    def _report(self, status: str, done: int, total: int | None, connections: int = 0) -> None:
-        self._ticked = time.monotonic()
-        if not self._tick(self._progress(status, done, total, connections)):
-            raise Stopped
-
-    def _progress(self, status: str, done: int, total: int | None, connections: int = 0) -> Progress:
-        return Progress(
-            status=status,
-            bytes_done=done,
-            bytes_total=total,
-            speed=self._speed.rate if status == "downloading" else 0.0,
-            connections=connections,
-            attempt=self.patience.attempt,
-            max_attempts=self.options.max_attempts,
-        )
-
-    def _watch(self, work: Callable[[], Answer], status: str, done: int, total: int) -> Answer:
-        return watch(work, self._tick, self.options.tick_interval, lambda: self._progress(status, done, total))
-
-
-def _amount(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"

@@ -6,10 +6,10 @@ Bytes that have just been written at the front are taken as they came; everythin
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from downloads.transfer.background import Task
 from downloads.transfer.partial import Partial
 
 BLOCK = 1 << 20
@@ -25,15 +25,13 @@ class Hasher:
     def __init__(self, partial: Partial) -> None:
         self.partial = partial
         self.position = 0
-        self.error: Exception | None = None
         self._digest = hashlib.sha256()
         self._generation = partial.generation
         self._stopped = False
         self._waiting: deque[bytes] = deque()  # the bytes [_from, _until), one after the other
         self._from = self._until = 0
-        self._thread = threading.Thread(target=self._follow, name="hasher", daemon=True)
         partial.at_front = self._offer
-        self._thread.start()
+        self._task = Task(self._follow, "hasher")
 
     def _offer(self, offset: int, buffers: Sequence[bytes], length: int) -> None:
         """From a writing thread, which holds the lock: these bytes were at the front just now."""
@@ -57,8 +55,6 @@ class Hasher:
             while piece := self._next_piece(buffer):
                 self._digest.update(piece)
                 self.position += len(piece)
-        except Exception as error:  # carried to the thread that waits for the hash
-            self.error = error
         finally:
             with self.partial.advanced:
                 self._stopped = True
@@ -99,9 +95,9 @@ class Hasher:
         """Whether the first `size` bytes are hashed, after waiting at most `seconds`. Raises what ended the hashing."""
         with self.partial.advanced:
             self.partial.advanced.wait_for(lambda: self.position >= size or self._stopped, seconds)
-            if self.error:
-                raise self.error
-            return self.position >= size
+        if self.position < size and self._stopped:
+            self._task.result()
+        return self.position >= size
 
     def hexdigest(self) -> str:
         """Of everything hashed so far; only sensible after `wait`."""
@@ -112,4 +108,4 @@ class Hasher:
             self._stopped = True
             self.partial.at_front = None
             self.partial.advanced.notify_all()
-        self._thread.join()
+        self._task.done.wait()
