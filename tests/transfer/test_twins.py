@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from downloads.transfer import Progress
 from tests.fakehub import FakeHub, File
+from tests.hostile.kernel import refusing
 from tests.transfer.conftest import Bringer, Brought
 
 MODEL = "vae/a.safetensors"
@@ -146,6 +148,18 @@ def test_a_copy_continues_what_was_begun_and_checks_the_disk(file: File, twin: P
     assert bring(file, MODEL, tick=lambda progress: progress.bytes_done < 1).stopped
     assert bring_beside(bring, file, away).published
     assert bring.on_disk() == {MODEL: SIZE}
+
+
+def test_a_disk_that_fills_up_under_a_copy_says_how_much_is_missing(
+    file: File, twin: Path, bring: Bringer, far: Path
+) -> None:
+    away, brought = move(twin, far), []
+    refusing(errno.ENOSPC, "pwritev", lambda: brought.append(bring_beside(bring, file, away)), from_byte=SIZE // 2)
+    [refused] = brought
+    assert refused.reason == "disk_full"
+    assert refused.error
+    assert refused.error.missing_bytes > 0
+    assert "MB more must be free" in str(refused.error)
 
 
 def test_a_spoilt_copy_is_fetched_instead(file: File, twin: Path, bring: Bringer, far: Path) -> None:
