@@ -157,9 +157,9 @@ def test_a_disk_that_fills_up_under_a_copy_says_how_much_is_missing(
     refusing(errno.ENOSPC, "pwritev", lambda: brought.append(bring_beside(bring, file, away)), from_byte=SIZE // 2)
     [refused] = brought
     assert refused.reason == "disk_full"
-    assert refused.error
-    assert refused.error.missing_bytes > 0
-    assert "MB more must be free" in str(refused.error)
+    assert refused.refusal
+    assert refused.refusal.missing_bytes > 0
+    assert "MB more must be free" in str(refused.refusal)
 
 
 def test_a_spoilt_copy_is_fetched_instead(file: File, twin: Path, bring: Bringer, far: Path) -> None:
