@@ -268,4 +268,6 @@ def explain_server(error: Exception, place: dict[str, Any]) -> str:
         return f"The disk of the database {name} is full. Free some space there, then retry."
     if "connect" in text or "closed" in text or "shutting down" in text or "starting up" in text:
         return f"The database {name} does not answer: is it running, and is DATABASE_URL right?"
-    return f"The database {name} could not do this. The log of the server has its words; start ComfyDash again to check."
+    return (
+        f"The database {name} could not do this. The log of the server has its words; start ComfyDash again to check."
+    )

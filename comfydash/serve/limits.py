@@ -9,7 +9,7 @@ import json
 import time
 from typing import Any, ClassVar
 
-from autobahn.twisted.websocket import ConnectionDeny
+from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.interfaces import IAddress
@@ -187,7 +187,8 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     def onConnect(self, request: Any) -> Any:
         if self.factory.open_sockets >= OPEN_SOCKETS:
-            raise ConnectionDeny(503, "Too many sockets are open. Close some pages, then try again.")
+            sentence = "Too many sockets are open. Close some pages, then try again."
+            raise ConnectionDeny(503, sentence)  # type: ignore[no-untyped-call]
         self.factory.open_sockets += 1
         self._counted = True
         return super().onConnect(request)
@@ -235,7 +236,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     def refuse(self, code: int, reason: str) -> None:
         if not self.refused:
             self.refused = True
-            self.sendClose(code, reason)
+            self.sendCloseFrame(code, reason.encode())  # sendClose() takes an application's codes only
 
     def serverSend(self, content: Any, binary: bool = False) -> None:
         if self.refused:

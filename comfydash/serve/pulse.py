@@ -37,7 +37,7 @@ class Pulse:
         if now - self._looked > 2 * self._interval + 1:  # we did not run ourselves (laptop lid, SIGSTOP)
             self.restart()
         self._looked = now
-        if any([question.is_answered() for question in self._open]):
+        if any(question.is_answered() for question in self._open):
             self._give_up()
             self._answered = now
         self._open = [question for question in self._open if not question.over]
