@@ -247,3 +247,27 @@ def explain(error: Exception, file: Path | str) -> str:
     if "connection" in text:
         return f"The database {file} does not answer: is it running, and is DATABASE_URL right? ({error})"
     return f"The database {file} answered: {error}"
+
+
+def explain_server(error: Exception, place: dict[str, Any]) -> str:
+    """The same for a database server; ``place`` is its entry of Django's DATABASES. Never with user or password."""
+    port = f":{place['PORT']}" if place.get("PORT") else ""
+    name = f"“{place.get('NAME') or ''}” on {place.get('HOST') or 'the local socket'}{port} (DATABASE_URL)"
+    text = str(error).lower()
+    if "connection slots" in text or "too many clients" in text:
+        return f"The database {name} has no connection left. Raise its max_connections, or close other programs."
+    if "does not exist" in text and "relation" not in text and "column" not in text:
+        return f"The database {name} does not know what DATABASE_URL names. Create it, or correct the address."
+    if "authentication failed" in text or "no password supplied" in text:
+        return f"The database {name} refused the login. Correct user and password in DATABASE_URL."
+    if "lock timeout" in text or "statement timeout" in text or "deadlock" in text:
+        return f"The database {name} was busy for too long. Try again in a moment."
+    if "read-only" in text:
+        return f"The database {name} takes no changes. Name its primary server in DATABASE_URL."
+    if "no space left" in text or "disk full" in text:
+        return f"The disk of the database {name} is full. Free some space there, then retry."
+    if "connect" in text or "closed" in text or "shutting down" in text or "starting up" in text:
+        return f"The database {name} does not answer: is it running, and is DATABASE_URL right?"
+    return (
+        f"The database {name} could not do this. The log of the server has its words; start ComfyDash again to check."
+    )

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from comfydash.database import explain
+from comfydash.database import explain, explain_server
 
 
 def _answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:
@@ -43,6 +43,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Called while the exception is being handled; a database that does not answer is 503 with the reason."""
     error = sys.exc_info()[1]
     if isinstance(error, DatabaseError):
+        if settings.DATABASE_URL:
+            return _answer(request, 503, explain_server(error, settings.DATABASES["default"]))
         return _answer(request, 503, explain(error, settings.DATABASE_FILE))
     return _answer(request, 500, "Something broke that should not have. The log of the server has the details.")
 

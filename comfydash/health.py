@@ -1,14 +1,15 @@
-"""GET /healthz: for Docker, load balancers and people with curl."""
+"""GET /healthz and /livez: for Docker, load balancers, the supervisor and people with curl."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -52,3 +53,32 @@ def _ask() -> dict[str, Any]:
         return worker_status()
     finally:
         connection.close()  # with the short time-out; the next request opens its own
+
+
+@login_not_required
+@never_cache
+@require_safe
+def livez(request: HttpRequest) -> JsonResponse:
+    """200 while this process answers, whatever its database does: for whoever would start it again."""
+    return JsonResponse({"status": "ok"})
+
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/healthz": healthz, "/livez": livez}
+
+
+class HealthMiddleware:
+    """Before all others: a probe comes with any Host, without a login, over plain HTTP, and may not wait for a lock."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = PROBES.get(request.path_info)
+        if probe is None:
+            return self.get_response(request)
+        response = probe(request)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -45,11 +46,40 @@ def _is_pod_proxy(name: str) -> bool:
     return label.startswith(f"{pod}-") and label.removeprefix(f"{pod}-").isdecimal()
 
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+SOCKET_SCHEMES = {"ws": "http", "wss": "https"}
+
+
 def is_own_origin(origin: str, host: str, *, https: bool) -> bool:
     """Is a page of ``origin`` a page of ours? Exact: scheme, name and port (a ComfyUI beside us is another port)."""
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
+    given = canonical_origin(origin)
+    if given is None:
+        return False
+    if origin in settings.CSRF_TRUSTED_ORIGINS or given in map(canonical_origin, settings.CSRF_TRUSTED_ORIGINS):
         return True
-    return is_own_host(host) and origin.lower() == f"{'https' if https else 'http'}://{host.lower()}"
+    return is_own_host(host) and given == canonical_origin(f"{'https' if https else 'http'}://{host}")
+
+
+def canonical_origin(text: str) -> str | None:
+    """One spelling: lower case, no port where it is the scheme's own, no slash. None for "null" and what is none."""
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError:
+        return None
+    name = parts.hostname
+    if parts.scheme not in DEFAULT_PORTS or not name or "@" in parts.netloc:
+        return None
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        return None
+    name = f"[{name}]" if ":" in name else name
+    return f"{parts.scheme}://{name}" + ("" if port in {None, DEFAULT_PORTS[parts.scheme]} else f":{port}")
+
+
+def forwarded_scheme(header: str) -> str:
+    """What X-Forwarded-Proto says of the browser's end: proxies write HTTPS, wss (for a socket) and lists."""
+    scheme = header.split(",")[0].strip().lower()
+    return SOCKET_SCHEMES.get(scheme, scheme)
 
 
 class HostMiddleware:
@@ -59,6 +89,7 @@ class HostMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        _spell_as_django_does(request)
         host = request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", "")
         if is_own_host(host):
             return self.get_response(request)
@@ -70,3 +101,14 @@ class HostMiddleware:
         if request.path.startswith("/api/"):
             return JsonResponse({"detail": sentence, "errors": []}, status=400)
         return HttpResponse(render_to_string("errors/400.html", {"sentence": sentence}), status=400)
+
+
+def _spell_as_django_does(request: HttpRequest) -> None:
+    """Django compares scheme, Host and Origin letter by letter; proxies do not write them so."""
+    meta = request.META
+    if "HTTP_X_FORWARDED_PROTO" in meta:
+        meta["HTTP_X_FORWARDED_PROTO"] = forwarded_scheme(meta["HTTP_X_FORWARDED_PROTO"])
+    if origin := canonical_origin(meta.get("HTTP_ORIGIN", "")):
+        meta["HTTP_ORIGIN"] = origin
+    if (host := meta.get("HTTP_HOST")) and (own := canonical_origin(f"{request.scheme}://{host}")):
+        meta["HTTP_HOST"] = own.partition("://")[2]

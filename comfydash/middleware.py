@@ -26,7 +26,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 class ContentSecurityPolicyMiddleware:
-    """No inline script, no inline style, nothing from elsewhere; and no camera for anybody."""
+    """No inline script, no inline style, nothing from elsewhere, no camera for anybody; and no copy in a proxy."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -35,22 +35,44 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+        # Pages and answers show what belongs to one person; files and pictures say for themselves how long they last.
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 
 class ApiMethodMiddleware:
-    """A wrong method on the JSON API is refused as JSON too; ninja answers it in plain text."""
+    """HEAD is GET without the body, which ninja does not know; a wrong method is refused as JSON, not in plain text."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        method = request.method
+        if method == "HEAD":
+            request.method = "GET"
         response = self.get_response(request)
-        if response.status_code != 405 or not request.path.startswith("/api/"):
-            return response
-        allowed = response.headers.get("Allow", "")
+        request.method = method
+        if response.status_code == 405:
+            response = self._refusal(request, response)
+        return _without_body(response) if method == "HEAD" else response
+
+    def _refusal(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        offered = response.headers.get("Allow", "").replace(" ", "").split(",")
+        allowed = ", ".join(sorted({*offered, *(["HEAD"] if "GET" in offered else [])} - {""}))
         sentence = f"{request.method} is not possible here. Possible: {allowed}."
         return JsonResponse({"detail": sentence, "errors": []}, status=405, headers={"Allow": allowed})
+
+
+def _without_body(response: HttpResponse) -> HttpResponse:
+    if not response.streaming:
+        response.headers["Content-Length"] = str(len(response.content))
+        response.content = b""
+        return response
+    response.close()
+    headers = {name: value for name, value in response.items() if name != "Content-Length"}
+    return HttpResponse(status=response.status_code, headers=headers)
 
 
 class AuthOffMiddleware:

@@ -69,7 +69,6 @@ TLS_ONLY = env.flag("COMFYDASH_TLS_ONLY", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS_ONLY
 SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if TLS_ONLY else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = TLS_ONLY
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -96,6 +95,7 @@ INSTALLED_APPS = [
     "storage",
 ]
 MIDDLEWARE = [
+    "comfydash.health.HealthMiddleware",
     "comfydash.hosts.HostMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "comfydash.middleware.ContentSecurityPolicyMiddleware",

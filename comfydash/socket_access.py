@@ -9,7 +9,7 @@ from channels.db import database_sync_to_async
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 
-from comfydash.hosts import is_own_host, is_own_origin
+from comfydash.hosts import forwarded_scheme, is_own_host, is_own_origin
 from settings_app import api_key
 from settings_app.access import administrator
 
@@ -36,7 +36,7 @@ class SocketAccess:
 def _is_https(headers: dict[bytes, str]) -> bool:
     """By the proxy's word, where the settings trust one; Daphne itself speaks no TLS here."""
     trusted = getattr(settings, "SECURE_PROXY_SSL_HEADER", None)
-    return bool(trusted) and headers.get(b"x-forwarded-proto", "").split(",")[0].strip() == "https"
+    return bool(trusted) and forwarded_scheme(headers.get(b"x-forwarded-proto", "")) == "https"
 
 
 @database_sync_to_async

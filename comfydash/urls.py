@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from comfydash.api import api
-from comfydash.health import healthz
+from comfydash.health import healthz, livez
 
 urlpatterns = [
     path("", include("comfydash.home_urls")),
@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/", api.urls),
     path("admin/", admin.site.urls),
     path("healthz", healthz),
+    path("livez", livez),
 ]
 handler400 = "comfydash.errors.bad_request"
 handler403 = "comfydash.errors.permission_denied"

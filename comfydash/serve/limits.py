@@ -6,8 +6,10 @@ Daphne takes a whole body in before Django sees the request, so the limit has to
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, ClassVar
 
+from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.interfaces import IAddress
@@ -26,6 +28,10 @@ LINGER_SECONDS = 5.0  # how long a refused sender may go on talking, so that it 
 PATIENCE_BYTES = 64 * MEBIBYTE  # and how much
 
 CLIENT_MESSAGE = 64 * 1024  # bytes; a page has next to nothing to say on its socket
+CLIENT_FRAMES, FRAMES_A_SECOND = 100.0, 10.0  # at once, and how fast that grows back; pings and fragments count
+CLIENT_BYTES, BYTES_A_SECOND = 2.0 * CLIENT_MESSAGE, 8.0 * 1024
+OPEN_SOCKETS = 2000  # of everybody together; far below the files that the process may open
+TOO_MUCH, TOO_LARGE = 1008, 1009  # close codes, RFC 6455
 UNREAD_BYTES = 4 * MEBIBYTE  # events kept for a page that does not read; then it has to connect again
 
 HEADERS_OF_REFUSALS = (
@@ -151,10 +157,90 @@ class Factory(HTTPFactory):  # type: ignore[misc]
         return channel
 
 
+class Allowance:
+    """What somebody may spend at once; it grows back with time."""
+
+    def __init__(self, most: float, a_second: float) -> None:
+        self._most, self._a_second = most, a_second
+        self._left, self._at = most, time.monotonic()
+
+    def spend(self, amount: float) -> bool:
+        """Whether there was enough."""
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._at) * self._a_second) - amount
+        self._at = now
+        return self._left >= 0
+
+
 class Socket(WebSocketProtocol):  # type: ignore[misc]
-    """Daphne writes without asking whether anybody reads; a page that does not is cut off before it costs memory."""
+    """Daphne queues whatever a page says and writes without asking whether anybody reads.
+
+    Who says too much is told so and closed before it is queued; who does not read is cut off before it costs memory.
+    """
+
+    refused = False
+
+    def connectionMade(self) -> None:
+        self._bytes = Allowance(CLIENT_BYTES, BYTES_A_SECOND)
+        self._frames = Allowance(CLIENT_FRAMES, FRAMES_A_SECOND)
+        super().connectionMade()
+
+    def onConnect(self, request: Any) -> Any:
+        if self.factory.open_sockets >= OPEN_SOCKETS:
+            sentence = "Too many sockets are open. Close some pages, then try again."
+            raise ConnectionDeny(503, sentence)  # type: ignore[no-untyped-call]
+        self.factory.open_sockets += 1
+        self._counted = True
+        return super().onConnect(request)
+
+    _counted = False
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if self._counted:
+            self._counted = False
+            self.factory.open_sockets -= 1
+            super().onClose(wasClean, code, reason)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.refused:
+            return  # read away until the closing handshake times out
+        if hasattr(self, "handshake_deferred"):  # no client may speak before it is let in; it would be kept for then
+            self.transport.abortConnection()
+        elif self.state == self.STATE_OPEN and not self._bytes.spend(len(data)):
+            self.refuse(TOO_MUCH, "Too many bytes. This socket only speaks.")
+        else:
+            super().dataReceived(data)
+
+    def processData(self) -> bool:
+        if self.refused:
+            self.data = b""
+            return False
+        return bool(super().processData())
+
+    def onFrameBegin(self) -> None:
+        super().onFrameBegin()
+        if not self.refused and not self._frames.spend(1):
+            self.refuse(TOO_MUCH, "Too many messages. This socket only speaks.")
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        if not self.refused:
+            super().onMessage(payload, isBinary)
+
+    def onPing(self, payload: bytes) -> None:
+        if not self.refused:
+            super().onPing(payload)
+
+    def _max_message_size_exceeded(self, size: int, limit: int, reason: str) -> None:
+        self.refuse(TOO_LARGE, "The message is too large. This socket only speaks.")
+
+    def refuse(self, code: int, reason: str) -> None:
+        if not self.refused:
+            self.refused = True
+            self.sendCloseFrame(code, reason.encode())  # sendClose() takes an application's codes only
 
     def serverSend(self, content: Any, binary: bool = False) -> None:
+        if self.refused:
+            return
         # What waits in Twisted's transport, which has no public word for it.
         unread = len(self.transport.dataBuffer) - self.transport.offset + self.transport._tempDataLen
         if unread > UNREAD_BYTES:
@@ -165,3 +251,4 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
 class SocketFactory(WebSocketFactory):  # type: ignore[misc]
     protocol = Socket
+    open_sockets = 0

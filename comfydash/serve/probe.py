@@ -37,9 +37,18 @@ def served_address(lock: Path) -> tuple[str, int] | None:
 
 
 def answers_ok(host: str, port: int) -> bool:
+    return _asks(host, port, b"/healthz")
+
+
+def is_alive(host: str, port: int) -> bool:
+    """Whether a web server answers there at all; what a dead one wrote into its lock file may be long untrue."""
+    return _asks(host, port, b"/livez")
+
+
+def _asks(host: str, port: int, path: bytes) -> bool:
     try:
         with socket.create_connection((host, port), timeout=PATIENCE) as connection:
-            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             return connection.recv(32).startswith(b"HTTP/1.1 200")
     except OSError:
         return False

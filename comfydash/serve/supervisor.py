@@ -20,13 +20,15 @@ from comfydash.serve.folders import keep_private, prepare_data_dir, remake_queue
 from comfydash.serve.heartbeat import LIMIT, Heartbeat
 from comfydash.serve.journal import open_log, rotate
 from comfydash.serve.locks import Role, RoleLock
+from comfydash.serve.pulse import LIMIT as PULSE_LIMIT
+from comfydash.serve.pulse import Pulse
 from comfydash.serve.trouble import CannotStart
 
 log = logging.getLogger("comfydash.serve")
 
 STOPPED, COULD_NOT_START, HAD_TO_KILL = 0, 1, 3  # exit statuses; 2 is argparse's
 GRACE_SECONDS = 4.5  # from SIGTERM to SIGKILL: all is over within five seconds
-TICK = min(5.0, LIMIT / 4)  # seconds between two looks at heartbeat and log file
+TICK = min(5.0, LIMIT / 4, PULSE_LIMIT / 4)  # seconds between two looks at heartbeat and log file
 LOADING_SECONDS = 10 * LIMIT  # before a worker's first beat: a slow disk, a busy machine
 HOPELESS_AFTER = 3  # deaths of a web server that never came up
 ROLES: tuple[Role, Role] = ("web", "worker")
@@ -66,6 +68,7 @@ class Supervisor:
             place = ["--host", chosen.host, "--port", str(self._listener.getsockname()[1])]
             number = self._listener.fileno()
             self.web = Child("web", [str(number)], inherit=[number])
+            self._pulse = Pulse(self._listener, TICK)
         for role in ours:
             self._locks[role].sign(self.address or "a worker without pages")
         self.prepare = Child("prepare", ["--alone"] * alone + place)
@@ -90,6 +93,7 @@ class Supervisor:
             if time.monotonic() >= next_tick:
                 next_tick = time.monotonic() + TICK
                 self._replace_hanging_worker()
+                self._replace_hanging_web()
                 rotate(self._log_file)
         clean = self._stop()
         if self._hopeless:
@@ -134,6 +138,7 @@ class Supervisor:
             if self.worker:
                 self._start(self.worker)
         elif child is self.web:
+            self._pulse.restart()
             log.info("ComfyDash is ready: %s", self.address)
         elif child is self.worker:
             self._heartbeat.restart()
@@ -164,6 +169,11 @@ class Supervisor:
         loading = not self.worker.ready and time.monotonic() - self.worker.started < LOADING_SECONDS
         if still and not loading:
             self.worker.signal(signal.SIGKILL, reason=f"it had not moved for {LIMIT:.0f} s and was killed")
+
+    def _replace_hanging_web(self) -> None:
+        """One that loads, or waits for the preparations, is asked nothing: a slow start is no death."""
+        if self.web and self.web.running and self.web.ready and self._pulse.stands_still():
+            self.web.signal(signal.SIGKILL, reason=f"it had answered nobody for {PULSE_LIMIT:.0f} s and was killed")
 
     def _stop(self) -> bool:
         """End every child, in order and in time. Returns whether none had to be killed."""

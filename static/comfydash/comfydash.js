@@ -215,7 +215,13 @@
   // --- The socket ----------------------------------------------------------------------------------------------------
 
   const socketPath = document.body.dataset.socket;
-  let socket, failures = 0, heardAt = Date.now(), truthAt = Date.now(), known, states, leaving = false;
+  // Seconds, as the page's data-patience and data-answer say; heartbeats come each 15 s.
+  const patience = () => 1000 * Number(document.body.dataset.patience || 30);
+  const answerTime = () => 1000 * Number(document.body.dataset.answer || 30);
+  const SLOW_ANSWER = 5; // times as long, for what asks another host; uploads take what they take
+  const TICK = 1000;
+  let socket = null, failures = 0, silent = false, refused = false, reconnect = 0;
+  let heardAt = Date.now(), truthAt = Date.now(), tickedAt = Date.now(), known, states, leaving = false;
 
   const hear = {
     snapshot: (message) => { queue(message, known === undefined ? one("[data-queue]")?.dataset.queue : known); worker(message.worker); },
@@ -257,7 +263,7 @@
 
   async function whereToSeeIt() {
     try {
-      const comfyui = await (await fetch("/api/comfyui/status")).json();
+      const comfyui = await (await fetch("/api/comfyui/status", { signal: AbortSignal.timeout(answerTime()) })).json();
       return comfyui.state === "up" ? " Press R in open tabs of ComfyUI to see it there." : "";
     } catch { // the next event will tell what is the matter
       return "";
@@ -283,39 +289,82 @@
   }
 
   function connect() {
-    socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${socketPath}`);
-    socket.onmessage = (event) => {
+    clearTimeout(reconnect);
+    if (leaving || refused) return;
+    const fresh = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${socketPath}`);
+    socket = fresh;
+    heardAt = Date.now(); // one that never opens is given as long as one that falls silent
+    fresh.onmessage = (event) => {
       heardAt = truthAt = Date.now();
-      if (failures) { failures = 0; banner(""); refresh("*"); }
+      if (failures || silent) {
+        failures = 0;
+        silent = false;
+        document.body.classList.remove("stale");
+        banner("");
+        refresh("*");
+      }
       const message = JSON.parse(event.data);
       hear[message.type]?.(message);
     };
-    socket.onclose = lost;
+    fresh.onclose = lost;
   }
 
-  async function lost(event) {
+  // A hung server answers no closing handshake, and a dead link tells nothing: the old socket is left to itself.
+  function abandon() {
+    const old = socket;
+    silent = true;
+    old.onmessage = old.onclose = null;
+    old.close();
+    lost({});
+  }
+
+  function lost(event) {
+    socket = null;
     if (leaving) return;
-    if (event.code === 4401) { banner("You have been logged out.", location.pathname); return; }
+    if (event.code === 4401) {
+      refused = true;
+      document.body.classList.remove("stale");
+      banner("You have been logged out.", location.pathname);
+      return;
+    }
     failures += 1;
-    setTimeout(connect, Math.min(30000, 500 * 2 ** Math.min(failures, 6)) * (0.7 + 0.6 * Math.random()));
-    if (failures < 2) return;
+    clearTimeout(reconnect);
+    reconnect = setTimeout(connect, Math.min(30000, 500 * 2 ** Math.min(failures, 6)) * (0.7 + 0.6 * Math.random()));
+    if (failures < 2 && !silent) return;
     sayHowOld();
     refresh("*"); // where only sockets are blocked, the pieces still tell the truth
   }
 
   function sayHowOld() {
-    if (failures < 2 || one("#connection a")) return;
+    if (refused || (failures < 2 && !silent)) return;
+    document.body.classList.add("stale");
+    title();
     banner(`No live connection. What you see is ${duration((Date.now() - truthAt) / 1000)} old. Trying again…`);
+  }
+
+  // Timers that were late (a laptop asleep, a tab in the background) say nothing about the server: what it has sent
+  // meanwhile, or its next heartbeat, gets the time to arrive.
+  function allowTime() {
+    heardAt = Math.max(heardAt, Date.now() - patience() / 3);
+  }
+
+  function watchSocket() {
+    const now = Date.now();
+    if (now - tickedAt > 5 * TICK) allowTime();
+    tickedAt = now;
+    if (socket && !document.hidden && now - heardAt > patience()) abandon();
   }
 
   on("htmx:afterSwap", (event) => { if (event.target.closest?.("[data-live]")) truthAt = Date.now(); });
   addEventListener("pagehide", () => { leaving = true; if (socket?.readyState === WebSocket.OPEN) socket.close(); });
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  on("visibilitychange", allowTime);
+  addEventListener("online", () => { if (!socket) connect(); });
   setInterval(() => {
     all("time[data-ago]").forEach((time) => write(time, ago(Date.parse(time.dateTime))));
     sayHowOld();
-    if (socket?.readyState === WebSocket.OPEN && Date.now() - heardAt > 40000) socket.close();
   }, 5000);
+  if (socketPath) setInterval(watchSocket, TICK);
 
   // --- Actions: forms that post into the toasts; the answer says X-Acted, and perhaps which dialog comes next ----------
 
@@ -334,6 +383,9 @@
   on("htmx:configRequest", ({ detail }) => { // what is not chosen does not stand in the address
     const cards = detail.triggeringEvent?.type === "live" ? all("article", detail.elt).length : 0;
     if (cards) detail.headers["X-Shown"] = cards; // a shelf that was scrolled comes back as long as it is
+    const form = detail.elt.closest("form");
+    const uploads = [...detail.formData.values()].some((value) => value instanceof File && value.size);
+    detail.timeout = uploads ? 0 : answerTime() * (form?.dataset.slow === undefined ? 1 : SLOW_ANSWER);
     if (detail.verb === "get") for (const [name, value] of Object.entries(detail.parameters)) if (!value) delete detail.parameters[name];
   });
   on("htmx:responseError", (event) => {
@@ -341,7 +393,13 @@
     const why = event.detail.xhr.getResponseHeader("X-Sentence");
     toast("error", why || (status === 404 ? "This is not there any more. Reload the page to see what is." : `The dashboard answered ${status}. Its log says why; try again.`));
   });
-  on("htmx:sendError", () => toast("error", "The dashboard does not answer. Is it still running?"));
+  const noAnswer = "The dashboard does not answer. Wait a moment, then look whether it was done before you try again; if this stays, look whether ComfyDash still runs.";
+  on("htmx:sendError", ({ detail }) => { if (!isLive(detail)) toast("error", "The dashboard does not answer. Is it still running?"); });
+  on("htmx:timeout", ({ detail }) => { if (!isLive(detail)) toast("error", noAnswer); });
+  // A form that htmx does not send leads to another page; when that does not come, this one is still here to say so.
+  on("submit", (event) => setTimeout(() => {
+    if (!event.defaultPrevented && event.target.method !== "dialog" && !one("input[type=file]", event.target)) setTimeout(() => { if (!leaving) toast("error", noAnswer); }, answerTime());
+  }));
 
   // --- Dialogs, menus, small things ---------------------------------------------------------------------------------------
 

@@ -2,7 +2,8 @@
 
 usage: python -m tests.comfydash.bare_server FILE_DESCRIPTOR
 The application answers with the number of body bytes it got, and a WebSocket echoes
-with 5 kB of blanks, 20,000 times (100 MB) for "flood".
+with 5 kB of blanks, 20,000 times (100 MB) for "flood". /quiet listens only, GET /heard says how many messages it heard,
+and /never lets nobody in.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from typing import Any
 from comfydash.serve import limits
 from comfydash.serve.web import WebServer
 
+heard: list[int] = []  # sizes
+
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await receive()
+        if scope["path"] == "/never":
+            await receive()
+            return
         await send({"type": "websocket.accept"})
+        while scope["path"] == "/quiet" and (message := await receive())["type"] == "websocket.receive":
+            heard.append(len(message.get("text") or message.get("bytes") or ""))
+        if scope["path"] == "/quiet":
+            return
         while (message := await receive())["type"] == "websocket.receive":
             for _ in range(20_000 if message["text"] == "flood" else 1):
                 await send({"type": "websocket.send", "text": message["text"] + " " * 5_000})
@@ -29,7 +39,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         size += len(message.get("body", b""))
         if not message.get("more_body"):
             break
-    body = f"{size} {scope['root_path']}".encode()
+    said = len(heard) if scope["path"] == "/heard" else f"{size} {scope['root_path']}"
+    body = f"{said}".encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})

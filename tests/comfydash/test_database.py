@@ -179,3 +179,13 @@ def test_what_is_still_to_be_carried_over_outlives_a_crash(tmp_path):
 )
 def test_each_answer_of_the_database_has_a_next_step(tmp_path, answer, step):
     assert step in database.explain(sqlite3.OperationalError(answer), tmp_path / "dashboard.db")
+
+
+@pytest.mark.parametrize(
+    "words", ["connection refused", "the connection is closed", "statement timeout", "read-only", "x"]
+)
+def test_a_database_server_is_named_without_its_secrets(words):
+    place = {"NAME": "dash", "HOST": "db.example", "PORT": 5432, "USER": "ada", "PASSWORD": "hush"}
+    sentence = database.explain_server(Exception(words), place)
+    assert sentence.startswith("The database “dash” on db.example:5432 (DATABASE_URL) ")
+    assert "hush" not in sentence and "ada" not in sentence and "dashboard.db" not in sentence

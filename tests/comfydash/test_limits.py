@@ -205,3 +205,54 @@ def test_where_there_is_no_login_nobody_has_to_show_one():
 
 def test_the_server_says_no_version(served):
     assert not any(character.isdigit() for character in served.ask("GET", "/")[1]["Server"])
+
+
+def count_of_heard(served: Served) -> int:
+    return int(served.ask("GET", "/heard")[2])
+
+
+def talk_until_closed(page, *messages: str | bytes) -> int | None:
+    """The code that the server closed with."""
+    with pytest.raises(ConnectionClosed) as closed:
+        while True:
+            for message in messages:
+                page.send(message)
+    return closed.value.rcvd.code if closed.value.rcvd else None
+
+
+@pytest.mark.parametrize("message", ["x" * 60_000, "", b"x", "x" * 1000], ids=["large", "empty", "binary", "middling"])
+def test_who_says_too_much_is_closed_before_it_is_kept(served, message):
+    before, heard_before = served.resident_megabytes(), count_of_heard(served)
+    with connect(f"ws://127.0.0.1:{served.port}/quiet", close_timeout=1) as page:
+        assert talk_until_closed(page, message) in {1008, None}  # None: our own sending broke first
+    assert count_of_heard(served) - heard_before <= 200
+    assert served.resident_megabytes() - before < 20
+
+
+def test_a_message_above_the_limit_is_told_so(served):
+    with connect(f"ws://127.0.0.1:{served.port}/quiet", close_timeout=1) as page:
+        page.send("x" * (64 * 1024 + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            page.recv(timeout=20)
+    assert closed.value.rcvd and closed.value.rcvd.code == 1009
+
+
+def test_pings_and_fragments_count_as_well(served):
+    with connect(f"ws://127.0.0.1:{served.port}/quiet", close_timeout=1) as page, pytest.raises(ConnectionClosed):
+        while True:
+            page.ping()
+    with connect(f"ws://127.0.0.1:{served.port}/quiet", close_timeout=1) as page, pytest.raises(ConnectionClosed):
+        page.send("" for _ in range(1_000_000))
+
+
+def test_nothing_is_kept_of_who_speaks_before_being_let_in(served):
+    head = (
+        "GET /never HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        with pytest.raises(ConnectionError):
+            while True:
+                connection.sendall(b"x" * 65_536)
+    assert served.ask("GET", "/")[0] == 200
