@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import CharField, QuerySet
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
 
 from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile, WrongState
+from downloads.queue import retry_rows
+from downloads.transfer import TransferError
 
 
 class MachineRecord(admin.ModelAdmin):
@@ -86,7 +89,9 @@ class DownloadHistoryAdmin(MachineRecord):
 
     @admin.action(description="Retry the selected downloads")
     def retry(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
-        self._each(request, rows, "retry", "queued again")
+        with transaction.atomic():
+            retried = retry_rows(rows)
+        self.message_user(request, retried.sentence, messages.WARNING if retried.left_out else messages.SUCCESS)
 
     @admin.action(description="Cancel the selected downloads")
     def cancel(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
@@ -98,7 +103,7 @@ class DownloadHistoryAdmin(MachineRecord):
             try:
                 getattr(row, verb)()
                 count += 1
-            except WrongState as refusal:
+            except (WrongState, TransferError) as refusal:
                 self.message_user(request, str(refusal), messages.WARNING)
         if count:
             self.message_user(request, f"{count} {done}.", messages.SUCCESS)
