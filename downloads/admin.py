@@ -9,9 +9,8 @@ from django.db.models import CharField, QuerySet
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
 
-from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile, WrongState
-from downloads.queue import retry_rows
-from downloads.transfer import TransferError
+from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile
+from downloads.queue import cancel_rows, retry_rows
 
 
 class MachineRecord(admin.ModelAdmin):
@@ -95,18 +94,9 @@ class DownloadHistoryAdmin(MachineRecord):
 
     @admin.action(description="Cancel the selected downloads")
     def cancel(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
-        self._each(request, rows, "cancel", "cancelled")
-
-    def _each(self, request: HttpRequest, rows: QuerySet[DownloadHistory], verb: str, done: str) -> None:
-        count = 0
-        for row in rows.order_by("id"):
-            try:
-                getattr(row, verb)()
-                count += 1
-            except (WrongState, TransferError) as refusal:
-                self.message_user(request, str(refusal), messages.WARNING)
-        if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+        count = cancel_rows(rows)
+        said = f"{count} cancelled." if count else "None of these is in the queue any more."
+        self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
 
 
 @admin.register(ModelFile)

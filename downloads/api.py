@@ -71,8 +71,8 @@ class VerbOut(Schema):
 
 class RetriedOut(Schema):
     queued: int
-    left_out: int
-    message: str
+    left_out: int = 0
+    message: str = ""
 
 
 @router.get("/history", response={200: HistoryOut, 400: Problem})
@@ -92,10 +92,15 @@ def history(
     return {"total": rows.count(), "downloads": [describe(row) for row in rows[offset : offset + limit]]}
 
 
-@router.post("/retry-failed", response={200: RetriedOut})
+@router.post("/retry-failed", response={200: RetriedOut}, exclude_unset=True)
 def retry_all(request: HttpRequest) -> dict[str, Any]:
-    """Queue again whatever failed and was neither installed nor queued since; ``left_out`` says no more what it was."""
+    """Queue again whatever failed and was neither installed nor queued since.
+
+    ``left_out`` and ``message`` only where some could not be retried, because no files are on record for them.
+    """
     retried = retry_failed()
+    if not retried.left_out:
+        return {"queued": retried.queued}
     return {"queued": retried.queued, "left_out": retried.left_out, "message": retried.sentence}
 
 

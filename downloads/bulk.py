@@ -20,7 +20,7 @@ def insert(model: type[Row], rows: Sequence[Row]) -> None:
     fields = [field for field in model._meta.concrete_fields if not field.primary_key]
     values = [[_value(field, row, connection) for field in fields] for row in rows]
     quote = connection.ops.quote_name
-    columns = ", ".join(quote(field.column) for field in fields)
+    columns = ", ".join(quote(str(field.column)) for field in fields)
     if connection.vendor == "postgresql":
         taken = ", ".join(f"(value->>{place})::{field.db_type(connection)}" for place, field in enumerate(fields))
         source = "jsonb_array_elements(%s::jsonb) AS rows(value)"
@@ -29,7 +29,7 @@ def insert(model: type[Row], rows: Sequence[Row]) -> None:
         source = "json_each(%s)"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {taken} FROM {source}",
+            f"INSERT INTO {quote(model._meta.db_table)} ({columns}) SELECT {taken} FROM {source}",  # noqa: S608  # our own columns
             [json.dumps(values, cls=DjangoJSONEncoder)],
         )
 

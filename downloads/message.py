@@ -20,21 +20,31 @@ def encoded(message: dict[str, Any]) -> str:
 
 
 def bounded(message: dict[str, Any]) -> dict[str, Any]:
-    """The same message within MOST_BYTES: long texts are cut, then lists lose entries from their end, the largest first.
+    """The same message within MOST_BYTES: long texts are cut, then lists lose entries from their end, largest first.
 
     The lists of a queue say beside them how many there are, so a reader sees what was left out.
     """
-    if (excess := len(_json(message)) - MOST_BYTES) <= 0:
+    if len(_json(message)) <= MOST_BYTES:
         return message
     short: dict[str, Any] = _cut(message, LONGEST_TEXT)
     while (excess := len(_json(short)) - MOST_BYTES) > 0:
         lists = [found for found in _lists(short) if found]
         if not lists:
-            # Fields without number rather than a long list: no message of ours, and still none that is too large.
-            return {key: value for key, value in short.items() if len(_json(value)) <= LONGEST_TEXT}
+            return _first_fields(short)
         largest = max(lists, key=_own_bytes)
         _shorten(largest, excess)
     return short
+
+
+def _first_fields(message: dict[str, Any]) -> dict[str, Any]:
+    """Fields without number instead of a long list: no message of ours, and still none that is too large."""
+    kept, room = {}, MOST_BYTES
+    for name, value in message.items():
+        room -= len(_json({name: value}))
+        if room < 0:
+            break
+        kept[name] = value
+    return kept
 
 
 def _json(value: Any) -> str:

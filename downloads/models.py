@@ -388,7 +388,8 @@ class DownloadHistory(models.Model):
 
         SQLite's IMMEDIATE transaction does so by itself.
         """
-        WorkerState.objects.select_for_update().get_or_create(pk=WorkerState.ONLY)
+        WorkerState.objects.bulk_create([WorkerState(pk=WorkerState.ONLY)], ignore_conflicts=True)
+        WorkerState.objects.select_for_update().get(pk=WorkerState.ONLY)
 
     @classmethod
     def number_places(cls) -> None:
@@ -397,7 +398,7 @@ class DownloadHistory(models.Model):
         marks = ", ".join(["%s"] * len(states))
         with connections[router.db_for_write(cls)].cursor() as cursor:
             cursor.execute(
-                f"UPDATE {table} SET position = numbered.place FROM (SELECT id, ROW_NUMBER() OVER "
+                f"UPDATE {table} SET position = numbered.place FROM (SELECT id, ROW_NUMBER() OVER "  # noqa: S608
                 f"(ORDER BY position, id) AS place FROM {table} WHERE status IN ({marks})) AS numbered "
                 f"WHERE {table}.id = numbered.id",
                 states,

@@ -11,7 +11,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Sum, When, prefetch_related_objects
+from django.utils import timezone
 
+from activity.models import Activity
 from downloads import events
 from downloads.bulk import insert
 from downloads.message import bounded
@@ -156,6 +158,33 @@ def retry_rows(rows: QuerySet[DownloadHistory]) -> Retried:
         events.queue_updated()
         events.wake_worker()
     return Retried(len(ready), len(latest) - len(ready))
+
+
+def cancel_rows(rows: QuerySet[DownloadHistory]) -> int:
+    """Cancel what of these is active, its bytes kept, in a fixed number of statements; how many there were."""
+    with transaction.atomic():
+        DownloadHistory.lock_queue()
+        going = list(rows.active().select_for_update().order_by("id"))
+        if not going:
+            return 0
+        chosen = DownloadHistory.objects.filter(pk__in=[row.pk for row in going]).active()
+        chosen.update(status=Status.CANCELLED, completed_at=timezone.now())
+        insert(
+            Activity,
+            [
+                Activity(
+                    type=Activity.Type.DOWNLOAD,
+                    status=Activity.Status.CANCELLED,
+                    title=row.title[:200],
+                    subtitle=row.error_message[:500],
+                    details={"preset_id": row.preset_id, "download_id": row.pk},
+                )
+                for row in going
+            ],
+        )
+    events.queue_updated()
+    events.wake_worker()
+    return len(going)
 
 
 def _active_of_same_id() -> Exists:

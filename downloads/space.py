@@ -63,7 +63,7 @@ def queue_to_fetch() -> int:
     taken = sum(
         min(size, begun[path]) for path, size in files.filter(path__in=begun).values_list("path", "bytes_total")
     )
-    return max(0, (counted["bytes"] or 0) - taken) + counted["untold"] * LEAST_MISSING
+    return max(0, int(counted["bytes"] or 0) - taken) + int(counted["untold"]) * LEAST_MISSING
 
 
 def missing_space(row: DownloadHistory, places: Places | None = None) -> int:

@@ -164,7 +164,8 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
 
     def sendMessage(self, payload: bytes, *args: Any, **options: Any) -> None:  # autobahn's name
         """Autobahn measures what we say with the limit that is meant for what a page may say."""
-        limit, self.maxMessagePayloadSize = self.maxMessagePayloadSize, 0
+        limit: int = self.maxMessagePayloadSize
+        self.maxMessagePayloadSize = 0
         try:
             super().sendMessage(payload, *args, **options)
         finally:
