@@ -16,7 +16,7 @@ from downloads.options import transfer_options
 from downloads.queue import census, newer, told_files
 
 HISTORY_PAGE = 50  # rows
-BOARD_PAGE = 50  # rows of each status
+BOARD_PAGE = 25  # rows of each status
 MOST_PAGES = 20  # that one answer brings at once
 Item = TypeVar("Item")
 

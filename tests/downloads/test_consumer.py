@@ -58,15 +58,16 @@ async def opened() -> WebsocketCommunicator:
 
 
 async def told(socket: WebsocketCommunicator, kind: str) -> dict[str, Any]:
-    while (message := json.loads(await socket.receive_from(timeout=30)))["type"] != kind:
-        pass
+    message: dict[str, Any] = {}
+    while message.get("type") != kind:
+        message = json.loads(await socket.receive_from(timeout=30))
     return message
 
 
 async def closed(socket: WebsocketCommunicator) -> int:
     while (message := await socket.receive_output(timeout=30))["type"] != "websocket.close":
         pass
-    return message["code"]
+    return int(message["code"])
 
 
 async def change() -> None:

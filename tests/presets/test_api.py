@@ -250,7 +250,14 @@ def test_the_status_where_there_never_was_a_download(owner: Client) -> None:
 
 
 def test_the_queue_in_one_picture(owner: Client) -> None:
-    empty = {"current": None, "queue": [], "queue_total": 0, "active_downloads": 0, "items": [], "next_offset": None}
+    empty: dict[str, object] = {
+        "current": None,
+        "queue": [],
+        "queue_total": 0,
+        "active_downloads": 0,
+        "items": [],
+        "next_offset": None,
+    }
     answer = owner.get(f"{API}/queue/status").json()
     assert empty.items() <= answer.items()
     assert answer["counts"] == {"queued": 0, "downloading": 0, "paused": 0, "waiting": 0}
