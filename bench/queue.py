@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import requests
 
@@ -74,11 +75,11 @@ def measure(dash: Dashboard, browser: requests.Session, length: int, row: int) -
     script, lines = dash.session(), []
     for path in GETS:
         who = script if path.startswith("/api/") else browser
-        lines.append(_timed(f"GET {path}", lambda path=path, who=who: who.get(dash.url + path, timeout=60)))
+        lines.append(_timed(f"GET {path}", partial(who.get, dash.url + path, timeout=60)))
     for verb in VERBS:
         runs = 1 if verb in {"pause", "resume", "cancel", "retry"} else RUNS
-        path = f"{dash.url}/api/downloads/{row}/{verb}"
-        lines.append(_timed(f"POST {verb}", lambda path=path: script.post(path, timeout=60), runs))
+        call = partial(script.post, f"{dash.url}/api/downloads/{row}/{verb}", timeout=60)
+        lines.append(_timed(f"POST {verb}", call, runs))
     head = ("call", "status", "p50", "p95", "bytes")
     table(f"{length:,} installs in the queue (targets 100 ms, 300 kB)", head, lines)
 

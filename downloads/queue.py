@@ -164,7 +164,7 @@ def cancel_rows(rows: QuerySet[DownloadHistory]) -> int:
     """Cancel what of these is active, its bytes kept, in a fixed number of statements; how many there were."""
     with transaction.atomic():
         DownloadHistory.lock_queue()
-        going = list(rows.active().select_for_update().order_by("id"))
+        going = list(rows.filter(status__in=ACTIVE).select_for_update().order_by("id"))
         if not going:
             return 0
         chosen = DownloadHistory.objects.filter(pk__in=[row.pk for row in going]).active()

@@ -169,8 +169,10 @@ def token(request: HttpRequest) -> HttpResponse:
             if "test" not in request.POST:
                 return _save_token(request)
             context["refusal"] = str(refusal)
+    waiting = DownloadHistory.objects.filter(status=Status.WAITING, reason__in=TOKEN_REASONS).order_by("position", "id")
     context |= {
-        "waiting": DownloadHistory.objects.filter(status=Status.WAITING, reason__in=TOKEN_REASONS),
+        "waiting": waiting.count(),
+        "first_waiting": waiting[:3],
         "masked": hub_token.masked(),
         "source": hub_token.hub_token_source(),
         "get_one": f"{settings.HF_ENDPOINT}/settings/tokens",

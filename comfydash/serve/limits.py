@@ -154,6 +154,8 @@ class Factory(HTTPFactory):  # type: ignore[misc]
 class Socket(WebSocketProtocol):  # type: ignore[misc]
     """Daphne writes without asking whether anybody reads; a page that does not is cut off before it costs memory."""
 
+    maxMessagePayloadSize: int  # autobahn's name
+
     def serverSend(self, content: Any, binary: bool = False) -> None:
         # What waits in Twisted's transport, which has no public word for it.
         unread = len(self.transport.dataBuffer) - self.transport.offset + self.transport._tempDataLen
