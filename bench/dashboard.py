@@ -218,14 +218,14 @@ def main() -> None:
     measure_start()
     measure_install()
     with dashboard(COMFYDASH_PASSWORD="bench-password-1") as dash:
-        browser = _log_in(dash)
+        browser = log_in(dash)
         measure_idle(dash)
         measure_events(dash)
         subprocess.run([sys.executable, "-c", FILL], cwd=ROOT, env=dash.environment, check=True)
         measure_pages(dash, browser)
 
 
-def _log_in(dash: Dashboard) -> requests.Session:
+def log_in(dash: Dashboard) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.get(f"{dash.url}/login/", timeout=10)

@@ -13,12 +13,11 @@ from django.views.decorators.vary import vary_on_headers
 
 from activity.models import Activity
 from comfyui import status as comfyui_status
-from downloads.board import board, line_of
+from downloads.board import board, lines_of
 from downloads.disk import models_index
 from downloads.models import DownloadHistory
-from downloads.places import Places
 from downloads.queue import failed
-from downloads.space import still_to_fetch, volume
+from downloads.space import queue_to_fetch, volume
 from presets.catalogue import catalogue
 from settings_app import hub_token, preferences
 from workflows.library import TEMPLATES
@@ -46,7 +45,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def now() -> dict[str, object]:
     rows = failed()
-    shown = [line_of(row) for row in rows.prefetch_related("files")[:FAILED_SHOWN]]
+    shown = lines_of(rows[:FAILED_SHOWN])
     return {"board": board(), "failed": shown, "failed_count": rows.count()}
 
 
@@ -69,9 +68,7 @@ class Disk:
 def disk() -> dict[str, object]:
     quota: int | None = preferences.get("disk_quota")
     space = volume()
-    active, places = board(), Places.now()
-    lines = (*active.running, *active.queued, *active.paused, *active.waiting)
-    waiting = sum(still_to_fetch(line.row, places) for line in lines)
+    waiting = queue_to_fetch()
     models = sum(found.size for found in models_index().files.values())
     return {"disk": Disk(models, space.total, space.free, space.usable, waiting, quota)}
 

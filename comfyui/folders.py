@@ -237,9 +237,10 @@ def _refuse_while_busy(kinds: set[str]) -> None:
     """What an install has begun would be left behind in the folder of before."""
     if not kinds:
         return
-    files = DownloadFile.objects.filter(download__status__in=ACTIVE).select_related("download")
-    for file in files:
-        if disk.canonical(file.path).partition("/")[0] in kinds:
+    files = DownloadFile.objects.filter(download__status__in=ACTIVE)
+    for pk, path in files.values_list("pk", "path"):
+        if disk.canonical(path).partition("/")[0] in kinds:
+            file = DownloadFile.objects.select_related("download").get(pk=pk)
             raise KindBusy(
                 f"“{file.download.title}” is {file.download.status} and brings {file.path}. "
                 "Let it end, or cancel it, before these models go elsewhere."

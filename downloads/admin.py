@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import CharField, QuerySet
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
 
-from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile, WrongState
+from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile
+from downloads.queue import cancel_rows, retry_rows
 
 
 class MachineRecord(admin.ModelAdmin):
@@ -86,22 +88,15 @@ class DownloadHistoryAdmin(MachineRecord):
 
     @admin.action(description="Retry the selected downloads")
     def retry(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
-        self._each(request, rows, "retry", "queued again")
+        with transaction.atomic():
+            retried = retry_rows(rows)
+        self.message_user(request, retried.sentence, messages.WARNING if retried.left_out else messages.SUCCESS)
 
     @admin.action(description="Cancel the selected downloads")
     def cancel(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
-        self._each(request, rows, "cancel", "cancelled")
-
-    def _each(self, request: HttpRequest, rows: QuerySet[DownloadHistory], verb: str, done: str) -> None:
-        count = 0
-        for row in rows.order_by("id"):
-            try:
-                getattr(row, verb)()
-                count += 1
-            except WrongState as refusal:
-                self.message_user(request, str(refusal), messages.WARNING)
-        if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+        count = cancel_rows(rows)
+        said = f"{count} cancelled." if count else "None of these is in the queue any more."
+        self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
 
 
 @admin.register(ModelFile)

@@ -13,6 +13,7 @@ from pydantic import Field
 from activity.schemas import Problem
 from downloads.models import DownloadHistory, Status, WrongState
 from downloads.queue import describe, retry_failed
+from downloads.transfer import TransferError
 
 router = Router(tags=["downloads"])
 
@@ -70,6 +71,8 @@ class VerbOut(Schema):
 
 class RetriedOut(Schema):
     queued: int
+    left_out: int = 0
+    message: str = ""
 
 
 @router.get("/history", response={200: HistoryOut, 400: Problem})
@@ -89,10 +92,16 @@ def history(
     return {"total": rows.count(), "downloads": [describe(row) for row in rows[offset : offset + limit]]}
 
 
-@router.post("/retry-failed", response={200: RetriedOut})
-def retry_all(request: HttpRequest) -> dict[str, int]:
-    """Queue again whatever failed and was neither installed nor queued since."""
-    return {"queued": retry_failed()}
+@router.post("/retry-failed", response={200: RetriedOut}, exclude_unset=True)
+def retry_all(request: HttpRequest) -> dict[str, Any]:
+    """Queue again whatever failed and was neither installed nor queued since.
+
+    ``left_out`` and ``message`` only where some could not be retried, because no files are on record for them.
+    """
+    retried = retry_failed()
+    if not retried.left_out:
+        return {"queued": retried.queued}
+    return {"queued": retried.queued, "left_out": retried.left_out, "message": retried.sentence}
 
 
 @router.get("/{int:download_id}", response={200: DownloadWithFiles, 404: Problem})
@@ -126,6 +135,6 @@ def perform(row: DownloadHistory, verb: Verb, *, keep_partial: bool = True, to: 
             row = row.retry()
         else:
             getattr(row, verb)()
-    except WrongState as refusal:
+    except (WrongState, TransferError) as refusal:  # TransferError: the path of a file leads out of the models folder
         raise HttpError(409, str(refusal)) from refusal
     return {"preset_id": row.preset_id, "download_id": row.pk, "status": row.status}

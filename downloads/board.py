@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Exists, Q
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 
-from downloads.models import ACTIVE, ENDED, DownloadFile, DownloadHistory, FileStatus, Status
+from downloads.models import ENDED, DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.options import transfer_options
-from downloads.queue import active_rows, newer
+from downloads.queue import census, newer, told_files
 
 HISTORY_PAGE = 50  # rows
+BOARD_PAGE = 25  # rows of each status
 MOST_PAGES = 20  # that one answer brings at once
 Item = TypeVar("Item")
 
@@ -26,7 +26,8 @@ class Line:
     """An active install as pages show it: its row, its files and what follows from both."""
 
     row: DownloadHistory
-    files: list[DownloadFile]
+    files: list[DownloadFile]  # those that are shown, see told_files; none where no page shows them
+    refused_url: str = ""  # of the file that was refused, else of the first one
 
     @property
     def speed(self) -> float:
@@ -59,8 +60,11 @@ class Line:
     @property
     def repository(self) -> str:
         """The page of the repository that refused: where a licence is accepted."""
-        refused = next((file for file in self.files if file.error), None) or next(iter(self.files), None)
-        return repository_page(refused.url) if refused else ""
+        return repository_page(self.refused_url) if self.refused_url else ""
+
+    @property
+    def files_left_out(self) -> int:
+        return max(0, self.row.files_total - len(self.files))
 
 
 def repository_page(url: str) -> str:
@@ -72,29 +76,107 @@ def repository_page(url: str) -> str:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A page of the active installs of one status; true when there are any at all."""
+
+    name: str  # of the page's number in the address
+    lines: list[Line]
+    page: int
+    total: int
+    asked: Mapping[str, str]  # the rest of the address
+
+    def __bool__(self) -> bool:
+        return self.total > 0
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    @property
+    def first(self) -> int:
+        """Place of the first one shown, from 0."""
+        return (self.page - 1) * BOARD_PAGE
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.lines)
+
+    @property
+    def previous(self) -> int:
+        """Number of the page before, 0 for none."""
+        return self.page - 1
+
+    @property
+    def next(self) -> int:
+        return self.page + 1 if self.last < self.total else 0
+
+    @property
+    def before(self) -> str:
+        return self._address(self.previous)
+
+    @property
+    def after(self) -> str:
+        return self._address(self.next)
+
+    def _address(self, page: int) -> str:
+        return "?" + urlencode({name: self.asked[name] for name in self.asked} | {self.name: str(page)})
+
+    @property
+    def more(self) -> int:
+        """How many stand behind what is shown."""
+        return self.total - self.last
+
+
+@dataclass(frozen=True)
 class Board:
-    """The active installs, sorted into what a person asks for."""
+    """The active installs, sorted into what a person asks for, a page of each."""
 
     running: list[Line]
-    queued: list[Line]
-    paused: list[Line]
-    waiting: list[Line]
+    queued: Shown
+    paused: Shown
+    waiting: Shown
 
     @property
     def count(self) -> int:
-        return len(self.running) + len(self.queued) + len(self.paused) + len(self.waiting)
+        return len(self.running) + self.queued.total + self.paused.total + self.waiting.total
 
 
-def board() -> Board:
-    lines = [Line(row, list(row.files.all())) for row in active_rows()]
-    by_status = {status: [line for line in lines if line.row.status == status] for status in ACTIVE}
-    return Board(
-        by_status[Status.DOWNLOADING], by_status[Status.QUEUED], by_status[Status.PAUSED], by_status[Status.WAITING]
-    )
+def board(pages: Mapping[str, str] | None = None) -> Board:
+    """A fixed number of queries and at most BOARD_PAGE rows of each status. ``pages``: number by name of the status."""
+    counts = census().counts
+    rows = DownloadHistory.objects.order_by("position", "id")
+    shown = []
+    for status in (Status.QUEUED, Status.PAUSED, Status.WAITING):
+        total, number = counts[status], (pages or {}).get(status, "1")
+        wanted = int(number) if number.isdecimal() and len(number) < 10 else 1
+        page = max(1, min(wanted, -(-total // BOARD_PAGE)))
+        start = (page - 1) * BOARD_PAGE
+        lines = lines_of(rows.filter(status=status)[start : start + BOARD_PAGE]) if total else []
+        shown.append(Shown(str(status), lines, page, total, pages or {}))
+    running = lines_of(rows.filter(status=Status.DOWNLOADING)) if counts[Status.DOWNLOADING] else []
+    return Board(running, *shown)
+
+
+def lines_of(rows: QuerySet[DownloadHistory]) -> list[Line]:
+    """The files only of what runs: elsewhere no list shows them."""
+    refused_first = Case(When(error="", then=1), default=0)
+    files = DownloadFile.objects.filter(download=OuterRef("pk")).order_by(refused_first, "id")
+    lines = []
+    for row in rows.annotate(refused_url=Subquery(files.values("url")[:1])):
+        is_running = row.status == Status.DOWNLOADING
+        lines.append(Line(row, told_files(row) if is_running else [], row.refused_url or ""))
+    return lines
+
+
+def lines_by_id(preset_ids: Iterable[str]) -> dict[str, Line]:
+    """The active installs of these ids."""
+    rows = DownloadHistory.objects.active().filter(preset_id__in=list(preset_ids))
+    return {line.row.preset_id: line for line in lines_of(rows)}
 
 
 def line_of(row: DownloadHistory) -> Line:
-    return Line(row, list(row.files.all()))
+    files = told_files(row)
+    refused = next((file for file in files if file.error), None) or next(iter(files), None)
+    return Line(row, files, refused.url if refused else "")
 
 
 def page_of(items: Sequence[Item], size: int, number: str, shown: str = "") -> Page[Item]:
@@ -108,16 +190,16 @@ def page_of(items: Sequence[Item], size: int, number: str, shown: str = "") -> P
 
 
 def queue_button() -> dict[str, object]:
-    """The button in the header of each page: one small query, whatever the queue's length."""
-    rows = list(DownloadHistory.objects.active().in_queue_order().defer("error_message"))
-    running = next((row for row in rows if row.status == Status.DOWNLOADING), None)
-    queued = [row.preset_id for row in rows if row.status == Status.QUEUED]
-    seen = [running.preset_id if running else None, queued]
+    """The button in the header of each page: counted by the database, whatever the queue's length."""
+    counted = census()
+    running = None
+    if counted.counts[Status.DOWNLOADING]:
+        running = DownloadHistory.objects.filter(status=Status.DOWNLOADING).defer("error_message").first()
     return {
-        "count": len(rows),
+        "count": counted.total,
         "running": running,
-        "seen": json.dumps(seen, separators=(",", ":")),
-        "waiting": any(row.status == Status.WAITING for row in rows),
+        "revision": counted.revision,
+        "waiting": counted.counts[Status.WAITING],
     }
 
 

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import DatabaseError
 
 from downloads.heartbeat import worker_status
-from downloads.queue import queue_status
+from downloads.message import encoded
+from downloads.queue import queue_head, queue_status
 
 GROUP = "dashboard"
 HEARTBEAT = 15.0  # seconds
 FLUSH = 0.25  # seconds; at most 4 progress messages a second per download
+TRY_AGAIN = 1.0  # seconds until what the database refused is tried again; doubled each time
+FAILURES = 6  # in a row, of one loop; then the page is better off with a fresh socket
+MOST_PROGRESS = 100  # downloads whose progress waits for the next flush
 UNAUTHORIZED = 4401
+TRY_LATER = 1013  # RFC 6455's registry: the server cannot go on now, connect again
+
+log = logging.getLogger(__name__)
 
 
 class DashboardConsumer(AsyncJsonWebsocketConsumer):
     """One browser or script. Every message: ``{type, seq, time, …}``; seq counts from 0 per connection.
 
     Progress is coalesced here, the newest per download, and queue_updated likewise: a slow reader gets fewer
-    messages, never older ones.
+    messages, never older ones. A socket that stands is a socket that speaks: what fails is logged and tried again,
+    and when it goes on failing the socket is closed, so that the page connects anew.
     """
 
     groups: list[str] = []
@@ -41,10 +52,18 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
             await self.close(UNAUTHORIZED)
             return
         await self.accept()
-        # Joined before the snapshot is read: what changes in between arrives as an event.
-        await self.channel_layer.group_add(GROUP, self.channel_name)
-        await self.tell("snapshot", **await self._picture(), worker=await self._worker())
-        self.tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._flush())]
+        try:
+            # Joined before the snapshot is read: what changes in between arrives as an event.
+            await self.channel_layer.group_add(GROUP, self.channel_name)
+            await self.tell("snapshot", **await self._picture(), worker=await self._worker())
+        except Exception:
+            log.exception("A page could not be told the state of the queue; it is to connect again.")
+            await self.close(TRY_LATER)
+            return
+        self.tasks = [
+            asyncio.create_task(self._keep_on(step, name))
+            for step, name in ((self._beat, "heart"), (self._flush, "news"))
+        ]
 
     async def disconnect(self, code: int) -> None:
         for task in self.tasks:
@@ -58,7 +77,10 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
         event = dict(message["event"])
         kind = event.pop("type")
         if kind == "download_progress":
+            self.progress.pop(event["download_id"], None)  # so that the oldest stands first
             self.progress[event["download_id"]] = event
+            if len(self.progress) > MOST_PROGRESS:
+                del self.progress[next(iter(self.progress))]
             self.wake.set()
         elif kind == "queue_updated":
             self.queue_changed = True
@@ -71,35 +93,57 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         message = {"type": kind, "seq": self.seq, "time": moment, **fields}
         self.seq += 1
-        await self.send_json(message)
+        await self.send(text_data=encoded(message))
+
+    async def _keep_on(self, step: Callable[[], Awaitable[None]], name: str) -> None:
+        """Repeat step for as long as the socket stands. A loop never ends without the socket ending too."""
+        failures = 0
+        while True:
+            try:
+                await step()
+                failures = 0
+            except DatabaseError as error:
+                failures += 1
+                log.warning("The database did not answer for a page (%s, time %d): %s", name, failures, error)
+            except Exception:
+                failures += 1
+                log.exception("A page was not told its news (%s, time %d).", name, failures)
+            if failures >= FAILURES:
+                await self.close(TRY_LATER)
+                return
+            if failures:
+                await asyncio.sleep(TRY_AGAIN * 2 ** (failures - 1))
 
     async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(HEARTBEAT)
-            # The layer forgets members after a day, and drops one whose message waited a minute: join again.
-            await self.channel_layer.group_add(GROUP, self.channel_name)
-            picture = await self._picture()
-            await self.tell(
-                "heartbeat", current=picture["current"], queue=picture["queue"], worker=await self._worker()
-            )
+        await asyncio.sleep(HEARTBEAT)
+        # The layer forgets members after a day, and drops one whose message waited a minute: join again.
+        await self.channel_layer.group_add(GROUP, self.channel_name)
+        head = await database_sync_to_async(queue_head)()
+        del head["active_downloads"]
+        await self.tell("heartbeat", **head, worker=await self._worker())
 
     async def _flush(self) -> None:
         """Send what gathered; the first at once, then at most one batch per FLUSH."""
-        while True:
-            await self.wake.wait()
-            self.wake.clear()
-            if self.queue_changed:
-                self.queue_changed = False
+        await self.wake.wait()
+        if self.queue_changed:
+            self.queue_changed = False
+            try:
                 await self.tell("queue_updated", **await self._picture())
-            gathered, self.progress = self.progress, {}
-            for event in gathered.values():
-                await self.tell("download_progress", **event)
-            await asyncio.sleep(FLUSH)
+            except BaseException:
+                self.queue_changed = True  # wake is still set: told as soon as the database answers
+                raise
+        self.wake.clear()
+        gathered, self.progress = self.progress, {}
+        for event in gathered.values():
+            await self.tell("download_progress", **event)
+        if self.queue_changed:  # while the picture was read
+            self.wake.set()
+        await asyncio.sleep(FLUSH)
 
     @staticmethod
     async def _picture() -> dict[str, Any]:
         picture = await _shared_picture()
-        return {name: picture[name] for name in ("current", "queue", "items")}
+        return {name: value for name, value in picture.items() if name not in {"active_downloads", "next_offset"}}
 
     @staticmethod
     async def _worker() -> dict[str, Any]:

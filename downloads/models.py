@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import models, transaction
-from django.db.models import F, Max, Q
+from django.db import connections, models, router, transaction
+from django.db.models import Count, F, Max, Min, Q
 from django.utils import timezone
 
 from activity.models import Activity
@@ -172,6 +172,11 @@ class DownloadHistory(models.Model):
         if self.status not in {Status.FAILED, Status.CANCELLED}:
             raise self._refusal("retried")
         files = files_today(self.preset_id) or [file.wanted() for file in self.files.all()]
+        if not files:
+            raise WrongState(
+                f"“{self.title}” cannot be retried: no files are on record for it, and no catalogue knows "
+                f"{self.preset_id or 'it'} any more. Install it from Models instead."
+            )
         row, _ = enqueue(self.preset_id, self.title, files, force=self.force)
         return row
 
@@ -194,23 +199,63 @@ class DownloadHistory(models.Model):
         if to not in {"top", "up", "down", "bottom"}:
             raise ValueError("Say where to: top, up, down or bottom.")
         with transaction.atomic():
-            queued = list(
-                DownloadHistory.objects.select_for_update().filter(status=Status.QUEUED).order_by("position", "id")
-            )
-            places = [row.pk for row in queued]
-            if self.pk not in places:
-                self.refresh_from_db()
-                raise self._refusal("moved")
-            here = places.index(self.pk)
-            there = {"top": 0, "up": max(0, here - 1), "down": here + 1, "bottom": len(places)}[to]
-            places.insert(there, places.pop(here))
-            slots = sorted({row.position for row in queued})
-            if len(slots) < len(queued):
-                slots = list(range(slots[0], slots[0] + len(queued)))
-            for slot, pk in zip(slots, places, strict=True):
-                DownloadHistory.objects.filter(pk=pk).update(position=slot)
-        self.refresh_from_db()
+            self._lock_place()
+            if to == "top":
+                first = DownloadHistory.objects.active().aggregate(first=Min("position"))["first"]
+                self._put(first if self._is_first() else first - 1)
+            elif to == "bottom":
+                self._put(DownloadHistory.last_position() + 1)
+            elif (there := self._neighbour(up=to == "up")) is not None:
+                self._pass(there)
         events.queue_updated()
+
+    def place(self, index: int) -> None:
+        """Stand at this place among the queued ones, 0 for the first; past the end is the end."""
+        with transaction.atomic():
+            self._lock_place()
+            queued = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position", "id")
+            slots = list(queued.values_list("pk", "position")[max(0, index) : max(0, index) + 1])
+            if not slots:
+                self._put(DownloadHistory.last_position() + 1)
+            elif slots[0][0] != self.pk:
+                self._pass(slots[0][1])
+        events.queue_updated()
+
+    def _lock_place(self) -> None:
+        """Places are changed by one at a time, and no two are the same while they are."""
+        DownloadHistory.lock_queue()
+        self.refresh_from_db()
+        if self.status != Status.QUEUED:
+            raise self._refusal("moved")
+        places = DownloadHistory.objects.active().aggregate(rows=Count("pk"), places=Count("position", distinct=True))
+        if places["rows"] != places["places"]:
+            DownloadHistory.number_places()
+            self.refresh_from_db(fields=["position"])
+
+    def _is_first(self) -> bool:
+        return not DownloadHistory.objects.filter(status=Status.QUEUED, position__lt=self.position).exists()
+
+    def _neighbour(self, *, up: bool) -> int | None:
+        """The place of the queued row before or after this one."""
+        queued = DownloadHistory.objects.filter(status=Status.QUEUED)
+        near = queued.filter(position__lt=self.position) if up else queued.filter(position__gt=self.position)
+        found: int | None = near.aggregate(there=Max("position") if up else Min("position"))["there"]
+        return found
+
+    def _pass(self, there: int) -> None:
+        """Take the place of another row; those between make room by one, each with the place of its neighbour."""
+        active, here = DownloadHistory.objects.active(), self.position
+        if there < here:
+            active.filter(position__gte=there, position__lt=here).update(position=F("position") + 1)
+        else:
+            active.filter(position__gt=here, position__lte=there).update(position=F("position") - 1)
+        self._put(there)
+
+    def _put(self, position: int) -> None:
+        if not DownloadHistory.objects.filter(pk=self.pk, status=Status.QUEUED).update(position=position):
+            self.refresh_from_db()
+            raise self._refusal("moved")
+        self.position = position
 
     # --- the verbs of the worker ---------------------------------------------------------------------------------
 
@@ -218,8 +263,7 @@ class DownloadHistory(models.Model):
     def claim_next(cls) -> DownloadHistory | None:
         """Take the next queued row, or None when there is none or one is downloading already."""
         with transaction.atomic():
-            # On PostgreSQL this row lock makes claims take turns; SQLite's IMMEDIATE transaction does so by itself.
-            WorkerState.objects.select_for_update().get_or_create(pk=WorkerState.ONLY)
+            cls.lock_queue()
             if cls.objects.filter(status=Status.DOWNLOADING).exists():
                 return None
             row = cls.objects.filter(status=Status.QUEUED).order_by("position", "id").first()
@@ -337,6 +381,28 @@ class DownloadHistory(models.Model):
 
     def _refusal(self, verb: str) -> WrongState:
         return WrongState(f"“{self.title}” is {self.status} and cannot be {verb} now.")
+
+    @staticmethod
+    def lock_queue() -> None:
+        """In a transaction: on PostgreSQL the row that claims, moves and bulk retries take turns on.
+
+        SQLite's IMMEDIATE transaction does so by itself.
+        """
+        WorkerState.objects.bulk_create([WorkerState(pk=WorkerState.ONLY)], ignore_conflicts=True)
+        WorkerState.objects.select_for_update().get(pk=WorkerState.ONLY)
+
+    @classmethod
+    def number_places(cls) -> None:
+        """Places from 1 in the order that stands, in one statement. Two at once may have taken the same one."""
+        table, states = cls._meta.db_table, [str(status) for status in ACTIVE]
+        marks = ", ".join(["%s"] * len(states))
+        with connections[router.db_for_write(cls)].cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {table} SET position = numbered.place FROM (SELECT id, ROW_NUMBER() OVER "  # noqa: S608
+                f"(ORDER BY position, id) AS place FROM {table} WHERE status IN ({marks})) AS numbered "
+                f"WHERE {table}.id = numbered.id",
+                states,
+            )
 
     @classmethod
     def last_position(cls) -> int:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Sum, When, prefetch_related_objects
+from django.utils import timezone
 
+from activity.models import Activity
 from downloads import events
-from downloads.models import DownloadFile, DownloadHistory, Status, WantedFile
-from downloads.transfer import parse_model_path
+from downloads.bulk import insert
+from downloads.message import bounded
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus, Status, WantedFile
+from downloads.transfer import TransferError, parse_model_path
 
 __all__ = [
     "WantedFile",
@@ -68,18 +76,7 @@ def _find_or_create(
             files_total=len(wanted),
             bytes_total=sum(file.size or 0 for file in wanted.values()),
         )
-        DownloadFile.objects.bulk_create(
-            DownloadFile(
-                download=row,
-                path=path,
-                url=file.url,
-                optional=file.optional,
-                bytes_total=file.size or 0,
-                sha256=file.sha256,
-                pinned=bool(file.sha256),
-            )
-            for path, file in wanted.items()
-        )
+        DownloadFile.objects.bulk_create(_rows_of(row.pk, wanted))
         events.queue_updated()
         events.wake_worker()
         return row, True
@@ -95,29 +92,225 @@ def newer() -> QuerySet[DownloadHistory]:
     return DownloadHistory.objects.filter(preset_id=OuterRef("preset_id"), pk__gt=OuterRef("pk"))
 
 
-def retry_failed() -> int:
-    """Queue again what failed and was not installed or queued since, oldest first; the number of new rows."""
-    rows = list(failed().reverse())
+@dataclass(frozen=True)
+class Retried:
+    queued: int
+    left_out: int  # failed rows that say no more what they fetched
+
+    @property
+    def sentence(self) -> str:
+        said = f"{self.queued} queued again." if self.queued else "There is nothing to try again."
+        if self.left_out:
+            said = f"{self.queued} queued again. " if self.queued else ""
+            said += (
+                f"{self.left_out} could not be retried, because no files are on record for "
+                f"{'it' if self.left_out == 1 else 'them'}. Install what you still want from Models."
+            )
+        return said
+
+
+def retry_failed() -> Retried:
+    """Queue again what failed and was not installed or queued since, oldest first.
+
+    A fixed number of statements, whatever the number of rows. What cannot be fetched any more is left out.
+    """
+    for last in (False, False, True):
+        try:
+            with transaction.atomic():
+                retried = retry_rows(failed())
+            break
+        except IntegrityError:  # another click queued one of them meanwhile: look again
+            if last:
+                raise
+    return retried
+
+
+def retry_rows(rows: QuerySet[DownloadHistory]) -> Retried:
+    """Each of these failed or cancelled rows as a new one at the end of the queue, oldest first."""
+    DownloadHistory.lock_queue()
+    old = list(rows.filter(status__in=[Status.FAILED, Status.CANCELLED]).filter(~_active_of_same_id()).order_by("id"))
+    latest = {row.preset_id: row for row in old}  # two rows of one id are one install
+    wanted = _wanted_of(latest.values())
+    last = DownloadHistory.last_position()
+    ready = [row for row in latest.values() if row.preset_id in wanted]
+    insert(
+        DownloadHistory,
+        [
+            DownloadHistory(
+                preset_id=row.preset_id,
+                title=row.title,
+                force=row.force,
+                position=last + number,
+                files_total=len(wanted[row.preset_id]),
+                bytes_total=sum(file.size or 0 for file in wanted[row.preset_id].values()),
+            )
+            for number, row in enumerate(ready, 1)
+        ],
+    )
+    if ready:
+        # By what was just queued: their number is no part of the statement.
+        new = DownloadHistory.objects.filter(status=Status.QUEUED, position__gt=last).values_list("preset_id", "pk")
+        pks = dict(new)
+        insert(
+            DownloadFile,
+            [file for row in ready for file in _rows_of(pks[row.preset_id], wanted[row.preset_id])],
+        )
+        events.queue_updated()
+        events.wake_worker()
+    return Retried(len(ready), len(latest) - len(ready))
+
+
+def cancel_rows(rows: QuerySet[DownloadHistory]) -> int:
+    """Cancel what of these is active, its bytes kept, in a fixed number of statements; how many there were."""
+    with transaction.atomic():
+        DownloadHistory.lock_queue()
+        # Locked by their ids: PostgreSQL locks no rows of a search that is made DISTINCT, as the admin's is.
+        pks = [row.pk for row in rows.filter(status__in=ACTIVE)]
+        chosen = DownloadHistory.objects.active().filter(pk__in=pks)
+        going = list(chosen.select_for_update().order_by("id"))
+        if not going:
+            return 0
+        chosen.update(status=Status.CANCELLED, completed_at=timezone.now())
+        insert(
+            Activity,
+            [
+                Activity(
+                    type=Activity.Type.DOWNLOAD,
+                    status=Activity.Status.CANCELLED,
+                    title=row.title[:200],
+                    subtitle=row.error_message[:500],
+                    details={"preset_id": row.preset_id, "download_id": row.pk},
+                )
+                for row in going
+            ],
+        )
+    events.queue_updated()
+    events.wake_worker()
+    return len(going)
+
+
+def _active_of_same_id() -> Exists:
+    return Exists(DownloadHistory.objects.active().filter(preset_id=OuterRef("preset_id")))
+
+
+def _wanted_of(rows: Iterable[DownloadHistory]) -> dict[str, dict[str, WantedFile]]:
+    """By id and path: what a retry fetches. Ids without files, or with one that has no place here, are left out."""
+    rows = list(rows)
+    known = {row.preset_id: files_today(row.preset_id) for row in rows}
+    forgotten = [row for row in rows if not known[row.preset_id]]
+    if forgotten:
+        prefetch_related_objects(forgotten, "files")
+    wanted = {}
     for row in rows:
-        row.retry()
-    return len(rows)
+        files = known[row.preset_id] or [file.wanted() for file in row.files.all()]
+        with suppress(TransferError):
+            if files:
+                wanted[row.preset_id] = {parse_model_path(file.path): file for file in files}
+    return wanted
 
 
-def active_rows() -> list[DownloadHistory]:
-    files = Prefetch("files", queryset=DownloadFile.objects.order_by("id"))
-    return list(DownloadHistory.objects.active().in_queue_order().prefetch_related(files))
+def _rows_of(download: int, wanted: dict[str, WantedFile]) -> Iterable[DownloadFile]:
+    for path, file in wanted.items():
+        yield DownloadFile(
+            download_id=download,
+            path=path,
+            url=file.url,
+            optional=file.optional,
+            bytes_total=file.size or 0,
+            sha256=file.sha256,
+            pinned=bool(file.sha256),
+        )
 
 
-def queue_status() -> dict[str, Any]:
-    """``{current, queue, active_downloads, items}``: the one picture that API, socket and pages show."""
-    rows = active_rows()
-    current = next((row.preset_id for row in rows if row.status == Status.DOWNLOADING), None)
+# --- how it looks from outside ----------------------------------------------------------------------------------------
+
+IDS = 500  # of queued installs in one answer
+ITEMS = 50  # of each status that waits
+FILES = 100  # of one install
+
+
+@dataclass(frozen=True)
+class Census:
+    """The queue counted by the database: one query, whatever its length."""
+
+    counts: dict[str, int]
+    revision: str  # another one whenever a row comes, goes, changes its status or its place; else the same
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+PRIME = 2**31 - 1  # the product of two remainders fits 64 bits
+
+
+def census() -> Census:
+    rows = (
+        DownloadHistory.objects.active()
+        .order_by("status")
+        .values("status")
+        .annotate(
+            number=Count("pk"),
+            ids=Sum("pk"),
+            places=Sum("position"),
+            # Two rows that change places change no sum but that of the products.
+            order=Sum((F("pk") % PRIME) * (F("position") % PRIME) % PRIME),
+        )
+    )
+    found = [(row["status"], row["number"], int(row["ids"]), int(row["places"]), int(row["order"])) for row in rows]
+    revision = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+    counts = {str(status): 0 for status in ACTIVE} | {str(line[0]): line[1] for line in found}
+    return Census(counts, revision)
+
+
+def queue_head(offset: int = 0, limit: int = IDS) -> dict[str, Any]:
+    """What each message about the queue begins with: how long it is, and the first ids."""
+    counted = census()
+    current = DownloadHistory.objects.filter(status=Status.DOWNLOADING).values_list("preset_id", flat=True).first()
+    queued = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position", "id")
     return {
         "current": current,
-        "queue": [row.preset_id for row in rows if row.status == Status.QUEUED],
-        "active_downloads": sum(row.status == Status.DOWNLOADING for row in rows),
-        "items": [describe(row, files=True) for row in rows],
+        "queue": list(queued.values_list("preset_id", flat=True)[offset : offset + limit]),
+        "queue_total": counted.counts[Status.QUEUED],
+        "counts": counted.counts,
+        "revision": counted.revision,
+        "active_downloads": counted.counts[Status.DOWNLOADING],
     }
+
+
+def queue_status(offset: int = 0, limit: int | None = None) -> dict[str, Any]:
+    """The one picture that API and socket show: the head and the rows that matter first, within message.MOST_BYTES.
+
+    A page of it takes entries ``offset`` to ``offset + limit`` of each status, and of ``queue``; the running one stands
+    on the first. ``next_offset`` is where the next page has to begin, None after the last.
+    """
+    head = queue_head(offset, limit or IDS)
+    step = limit or ITEMS
+    running = list(DownloadHistory.objects.filter(status=Status.DOWNLOADING)) if offset == 0 else []
+    items = [describe(row, files=True) for row in running]
+    for status in (Status.WAITING, Status.PAUSED, Status.QUEUED):
+        if head["counts"][status] > offset:
+            rows = DownloadHistory.objects.filter(status=status).order_by("position", "id")
+            items += [describe(row) for row in rows[offset : offset + step]]
+    answer = bounded({**head, "items": items})
+    return {**answer, "next_offset": _next_offset(answer, offset)}
+
+
+def _next_offset(answer: dict[str, Any], offset: int) -> int | None:
+    told = Counter(item["status"] for item in answer["items"])
+    short = [
+        offset + told[status]
+        for status in (Status.WAITING, Status.PAUSED, Status.QUEUED)
+        if answer["counts"][status] > offset + told[status]
+    ]
+    return max(min(short), offset + 1) if short else None
+
+
+def told_files(row: DownloadHistory) -> list[DownloadFile]:
+    """The files of a row that are shown, at most FILES: those that move or have failed first."""
+    moving = [FileStatus.DOWNLOADING, FileStatus.RETRYING, FileStatus.VERIFYING]
+    rank = Case(When(status__in=moving, then=0), When(status=FileStatus.FAILED, then=1), default=2)
+    return list(row.files.order_by(rank, "id")[:FILES])
 
 
 def describe(row: DownloadHistory, *, files: bool = False) -> dict[str, Any]:
@@ -142,7 +335,7 @@ def describe(row: DownloadHistory, *, files: bool = False) -> dict[str, Any]:
         },
     }
     if files:
-        answer["files"] = [describe_file(file) for file in row.files.all()]
+        answer["files"] = [describe_file(file) for file in told_files(row)]
     return answer
 
 

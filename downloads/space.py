@@ -8,8 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import Count, Q, Sum
 
-from downloads.models import DownloadHistory, FileStatus
+from downloads.disk import PART_SUFFIX, models_index
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus
 from downloads.places import Places
 from downloads.transfer import LEAST_MISSING, DiskSpace, disk_space, reserved_bytes
 from settings_app import preferences
@@ -48,6 +50,20 @@ def usable_bytes() -> int:
 def still_to_fetch(row: DownloadHistory, places: Places | None = None) -> int:
     """Bytes of free space that the rest of the install takes, wherever its files go. One query less with places."""
     return sum(_still_to_fetch(row, places or Places.now()).values())
+
+
+def queue_to_fetch() -> int:
+    """Bytes that everything in the queue has still to fetch, counted by the database."""
+    done = [FileStatus.COMPLETED, FileStatus.SKIPPED]
+    files = DownloadFile.objects.filter(download__status__in=ACTIVE).exclude(status__in=done)
+    untold = Q(bytes_total=0, status=FileStatus.FAILED, download__reason="disk_full")
+    counted = files.aggregate(bytes=Sum("bytes_total"), untold=Count("pk", filter=untold))
+    begun = {found.path.removesuffix(PART_SUFFIX): found.blocks * 512 for found in models_index().partials.values()}
+    # What a partial has taken is gone from the free space already.
+    taken = sum(
+        min(size, begun[path]) for path, size in files.filter(path__in=begun).values_list("path", "bytes_total")
+    )
+    return max(0, int(counted["bytes"] or 0) - taken) + int(counted["untold"]) * LEAST_MISSING
 
 
 def missing_space(row: DownloadHistory, places: Places | None = None) -> int:

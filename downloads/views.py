@@ -34,7 +34,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"status": status, "words": words, "filtered": bool(status or words)}
     context["endings"] = [(ending.value, ending.label) for ending in ENDED]
     if piece != PIECES["history"]:
-        context["board"] = board()
+        context["board"] = board(request.GET)
     if piece != PIECES["active"]:
         context |= {"history": history(status, words, request.GET.get("page", "1")), "failed": failed().count()}
     return render(request, piece or "downloads/index.html", context)
@@ -48,7 +48,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     if target == "queue-button":
         return render(request, "downloads/_queue_button.html", queue_button())
     template = "downloads/_panel.html" if target == "queue-panel" else "downloads/panel.html"
-    return render(request, template, {"board": board()})
+    return render(request, template, {"board": board(request.GET)})
 
 
 @require_safe
@@ -131,13 +131,10 @@ def move(request: HttpRequest, row: DownloadHistory) -> None:
 @verb
 def place(request: HttpRequest, row: DownloadHistory) -> None:
     """Put it at a position among the queued ones, 0 for the first; what dragging does."""
-    wanted = int(request.POST.get("position", ""))
-    queued = [line.row.pk for line in board().queued]
-    if row.pk not in queued:
-        raise ValueError(f"“{row.title}” does not stand in the queue any more.")
-    steps = max(0, min(wanted, len(queued) - 1)) - queued.index(row.pk)
-    for _ in range(abs(steps)):
-        row.move("down" if steps > 0 else "up")
+    wanted, first = request.POST.get("position", ""), request.GET.get("first", "0")
+    if not wanted.lstrip("-").isdecimal() or not first.isdecimal() or len(wanted + first) > 30:
+        raise ValueError("Say where to: a number, 0 for the first.")
+    row.place(min(2**31, int(first) + max(0, int(wanted))))
 
 
 @require_safe
@@ -149,12 +146,8 @@ def discard(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def retry_all_failed(request: HttpRequest) -> HttpResponse:
-    try:
-        count = retry_failed()
-    except (ValueError, TransferError) as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(request, f"{count} queued again." if count else "There is nothing to try again.")
+    retried = retry_failed()
+    (messages.warning if retried.left_out else messages.success)(request, retried.sentence)
     return redirect(came_from(request))
 
 
@@ -176,8 +169,10 @@ def token(request: HttpRequest) -> HttpResponse:
             if "test" not in request.POST:
                 return _save_token(request)
             context["refusal"] = str(refusal)
+    waiting = DownloadHistory.objects.filter(status=Status.WAITING, reason__in=TOKEN_REASONS).order_by("position", "id")
     context |= {
-        "waiting": DownloadHistory.objects.filter(status=Status.WAITING, reason__in=TOKEN_REASONS),
+        "waiting": waiting.count(),
+        "first_waiting": waiting[:3],
         "masked": hub_token.masked(),
         "source": hub_token.hub_token_source(),
         "get_one": f"{settings.HF_ENDPOINT}/settings/tokens",

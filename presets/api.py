@@ -11,7 +11,7 @@ from ninja.errors import HttpError
 from pydantic import WithJsonSchema
 
 from activity.schemas import Problem
-from downloads.api import DownloadWithFiles, FileOut, Place, Verb, VerbOut, perform
+from downloads.api import DownloadOut, FileOut, Limit, Offset, Place, Verb, VerbOut, perform
 from downloads.models import DownloadHistory
 from downloads.queue import describe, queue_status
 from downloads.transfer import TransferError
@@ -88,11 +88,19 @@ class RefreshOut(Schema):
     removed: int
 
 
+class QueueItemOut(DownloadOut):
+    files: list[FileOut] | None = None  # of what runs
+
+
 class QueueOut(Schema):
     current: str | None
     queue: list[str]
+    queue_total: int
+    counts: dict[str, int]
+    revision: str
     active_downloads: int
-    items: list[DownloadWithFiles]
+    items: list[QueueItemOut]
+    next_offset: int | None
 
 
 class StatusOut(Schema):
@@ -164,9 +172,15 @@ def categories(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-@router.get("/queue/status", response={200: QueueOut}, summary="Every active install with its files")
-def queue(request: HttpRequest) -> dict[str, Any]:
-    return queue_status()
+@router.get(
+    "/queue/status", response={200: QueueOut, 400: Problem}, exclude_unset=True, summary="The queue, or a page of it"
+)
+def queue(request: HttpRequest, offset: Offset = 0, limit: Limit | None = None) -> dict[str, Any]:
+    """Without limit the first 500 ids, the running install, and the first 50 each that wait, are paused or queued.
+
+    A page takes entries ``offset`` to ``offset + limit`` of each of these. ``files`` only of what runs.
+    """
+    return queue_status(offset, limit)
 
 
 @router.post(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from django.core.paginator import Page
 from django.http import QueryDict
 
-from downloads.board import Line, board, page_of
+from downloads.board import Line, lines_by_id, page_of
 from downloads.space import usable_bytes
 from presets.catalogue import Preset, catalogue
 from presets.states import PresetState, preset_states
@@ -88,27 +88,33 @@ def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
     shown.sort(key=_order(choice.sort))
     tabs = [("", len(found)), *((kind, types[kind]) for kind in sorted({preset.type for preset in presets}))]
     categories = sorted({preset.category for preset in presets})
-    return Shelf(choice, page_of(shown, PAGE, number, cards_shown), tabs, categories, usable)
+    page = page_of(shown, PAGE, number, cards_shown)
+    page.object_list = _with_lines(list(page.object_list))
+    return Shelf(choice, page, tabs, categories, usable)
 
 
 def entry(preset: Preset) -> Entry:
-    return _entries([preset])[0]
+    return _with_lines(_entries([preset]))[0]
 
 
 def _entries(presets: list[Preset]) -> list[Entry]:
     states = preset_states(presets)
-    now = board()
-    lines = {line.row.preset_id: line for line in (*now.running, *now.queued, *now.paused, *now.waiting)}
     pictures = offered()
     return [
         Entry(
             preset,
             states[preset.id],
-            lines.get(preset.id),
+            None,
             preset.template if preset.template in pictures else "",
         )
         for preset in presets
     ]
+
+
+def _with_lines(entries: list[Entry]) -> list[Entry]:
+    """The active installs of what is shown, and not of the whole catalogue."""
+    lines = lines_by_id(entry.preset.id for entry in entries)
+    return [replace(entry, line=lines.get(entry.preset.id)) for entry in entries]
 
 
 def _answers(entry: Entry, choice: Choice, usable: int) -> bool:

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from downloads.board import history_of
-from downloads.models import DownloadHistory, WrongState
+from downloads.models import DownloadHistory
+from downloads.queue import cancel_rows
 from downloads.transfer import TransferError
 from downloads.views import came_from
 from presets import refresh as refreshing
@@ -148,13 +149,7 @@ def _act_on_selection(request: HttpRequest) -> HttpResponse:
 
 def _cancel(request: HttpRequest, presets: Iterable[Preset]) -> None:
     rows = DownloadHistory.objects.filter(preset_id__in=[preset.id for preset in presets]).active()
-    cancelled = 0
-    for row in rows:
-        try:
-            row.cancel()
-            cancelled += 1
-        except WrongState:  # it ended a moment ago, which is as good
-            continue
+    cancelled = cancel_rows(rows)
     messages.info(request, f"{cancelled} cancelled. What was fetched is kept.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +20,7 @@ class Needs:
 
     presets: dict[str, list[str]]
     workflows: dict[str, list[str]]
-    installs: dict[str, list[DownloadHistory]]
+    installs: dict[str, int]  # ids; a long queue is not made into rows for one look
 
     def names(self, file: StoredFile) -> list[str]:
         """Presets first. Each name once: an official template may be a preset and a workflow."""
@@ -31,7 +30,8 @@ class Needs:
         return list(dict.fromkeys(names))
 
     def install_of(self, path: str) -> DownloadHistory | None:
-        return next(iter(self.installs.get(canonical(path), ())), None)
+        pk = self.installs.get(canonical(path))
+        return DownloadHistory.objects.filter(pk=pk).first() if pk else None
 
     @cached_property
     def places(self) -> frozenset[str]:
@@ -56,8 +56,7 @@ def _workflows() -> dict[str, list[str]]:
     return _kept[2]
 
 
-def _installs() -> dict[str, list[DownloadHistory]]:
-    writers: dict[str, list[DownloadHistory]] = defaultdict(list)
-    for file in DownloadFile.objects.filter(download__status__in=ACTIVE).select_related("download"):
-        writers[canonical(file.path)].append(file.download)
-    return writers
+def _installs() -> dict[str, int]:
+    """Which active install writes it, the first of them."""
+    files = DownloadFile.objects.filter(download__status__in=ACTIVE).order_by("-id")
+    return {canonical(path): download for path, download in files.values_list("path", "download_id")}

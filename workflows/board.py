@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from django.core.paginator import Page
 from django.http import QueryDict
 
-from downloads.board import Line, board, page_of
+from downloads.board import Line, lines_by_id, page_of
 from downloads.space import usable_bytes
 from presets.thumbnails import offered
 from workflows.library import TEMPLATES
@@ -82,8 +82,8 @@ def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
     shown.sort(key=_order(choice.sort))
     all_of_them = len(found) - counts["not_workflow"]
     tabs = [("", "All", all_of_them), *((verdict, VERDICT_WORDS[verdict], counts[verdict]) for verdict in VERDICTS)]
-    lines = _lines()
     page = page_of(shown, PAGE, number, cards_shown)
+    lines = lines_by_id(entry.install_id for entry in page.object_list)
     pictures = offered()
     cards = [_card(entry, lines, usable, pictures) for entry in page.object_list]
     return Shelf(
@@ -98,7 +98,7 @@ def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
 
 
 def card(entry: Entry) -> Card:
-    return _card(entry, _lines(), usable_bytes(), offered())
+    return _card(entry, lines_by_id([entry.install_id]), usable_bytes(), offered())
 
 
 def _card(entry: Entry, lines: dict[str, Line], usable: int, pictures: frozenset[str]) -> Card:
@@ -108,12 +108,7 @@ def _card(entry: Entry, lines: dict[str, Line], usable: int, pictures: frozenset
 
 
 def line_of(install_id: str) -> Line | None:
-    return _lines().get(install_id)
-
-
-def _lines() -> dict[str, Line]:
-    now = board()
-    return {line.row.preset_id: line for line in (*now.running, *now.queued, *now.paused, *now.waiting)}
+    return lines_by_id([install_id]).get(install_id)
 
 
 def _answers(entry: Entry, choice: Choice, usable: int, words: list[str]) -> bool:

@@ -96,10 +96,12 @@ def _urls(files: Collection[WantedFile]) -> set[str]:
 
 def _not_queued_yet(wanted: list[WantedFile]) -> tuple[list[WantedFile], list[DownloadHistory]]:
     """What no active install brings already from the same address, and the installs that bring the others."""
-    coming = {
-        (canonical(file.path), url_key(file.url)): file.download
-        for file in DownloadFile.objects.filter(download__status__in=ACTIVE).select_related("download").order_by("-pk")
+    files = DownloadFile.objects.filter(download__status__in=ACTIVE).order_by("-pk")
+    coming = {  # ids: a long queue is not made into rows for one look
+        (canonical(path), url_key(url)): download
+        for path, url, download in files.values_list("path", "url", "download_id")
     }
     rest = [file for file in wanted if (file.path, url_key(file.url)) not in coming]
-    others = [coming[key] for file in wanted if (key := (file.path, url_key(file.url))) in coming]
-    return rest, others
+    keys = [coming[key] for file in wanted if (key := (file.path, url_key(file.url))) in coming]
+    rows = DownloadHistory.objects.in_bulk(set(keys))
+    return rest, [rows[key] for key in keys if key in rows]

@@ -236,11 +236,14 @@
   };
 
   function queue(message, expected) {
-    const now = JSON.stringify([message.current, message.queue]);
-    if (expected !== undefined && expected !== now) refresh("*");
-    known = now;
+    const changed = known !== message.revision;
+    if (expected !== undefined && expected !== message.revision) refresh("*");
+    known = message.revision;
     if (!message.items) return;
-    const fresh = new Map(message.items.map((item) => [item.preset_id, item.status]));
+    const fresh = new Map(message.queue.map((id) => [id, "queued"]));
+    message.items.forEach((item) => fresh.set(item.preset_id, item.status));
+    const active = Object.values(message.counts).reduce((sum, count) => sum + count, 0);
+    if (states && changed && fresh.size < active) refresh("presets"); // whose cards changed is not in the message
     message.items.forEach((item) => names.set(item.id, item.title));
     if (states) for (const id of new Set([...fresh.keys(), ...states.keys()])) {
       if (fresh.get(id) !== states.get(id)) refresh(`preset:${id}`);

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 
 import pytest
 import requests
@@ -114,3 +115,44 @@ def test_what_a_client_sends_is_dropped(dash):
         opened.send(b"\x00" * 1000)
         requests.delete(f"{dash.url}/api/presets/ONE/files", headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
         assert wait_for(lambda: json.loads(opened.recv(timeout=20)))
+
+
+@pytest.mark.parametrize("number", [121, 1000])
+def test_a_long_queue_does_not_close_the_socket(tmp_path, number):
+    """More than the 64 KB that a page may say."""
+    with serving(tmp_path, "--no-worker", COMFYDASH_API_KEY=KEY) as dash:
+        wait_for(lambda: dash.url)
+        with closing(sqlite3.connect(tmp_path / "data/dashboard.db", timeout=20)) as database, database:
+            database.executemany(
+                "INSERT INTO download_history (preset_id, title, status, reason, error_message, force, files_completed,"
+                " files_total, bytes_done, bytes_total, position, claim, attempts, queued_at)"
+                " VALUES (?, ?, 'queued', '', '', 0, 0, 1, 0, 9, ?, 0, 0, '2026-01-01 00:00:00')",
+                [(f"workflow:{index}-{'x' * 180}", "模型🎨" * 70, index) for index in range(number)],
+            )
+        with socket(dash) as opened:
+            snapshot = opened.recv(timeout=20)
+            assert len(snapshot) > 65_536
+            assert len(snapshot.encode()) <= 262_144
+            assert json.loads(snapshot)["queue_total"] == number
+            first = database_row(tmp_path)
+            answer = requests.post(
+                f"{dash.url}/api/downloads/{first}/move?to=bottom",
+                headers={"Authorization": f"Bearer {KEY}"},
+                timeout=20,
+            )
+            assert answer.status_code == 200
+            assert json.loads(opened.recv(timeout=20))["type"] == "queue_updated"
+
+
+def test_a_page_that_says_too_much_is_still_refused(dash):
+    with socket(dash) as opened, pytest.raises(ConnectionClosed) as closed_by:
+        opened.recv(timeout=20)
+        opened.send("x" * 70_000)
+        while True:
+            opened.recv(timeout=20)
+    assert closed_by.value.rcvd is None or closed_by.value.rcvd.code in {1008, 1009}
+
+
+def database_row(workspace):
+    with closing(sqlite3.connect(workspace / "data/dashboard.db", timeout=20)) as database:
+        return database.execute("SELECT id FROM download_history ORDER BY position LIMIT 1").fetchone()[0]

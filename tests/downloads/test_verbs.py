@@ -184,7 +184,7 @@ def test_retry_failed_takes_only_what_was_not_mended_since():
     make_install(F, preset_id="TWICE")
     make_install(F, preset_id="TWICE")
 
-    assert retry_failed() == 1
+    assert retry_failed().queued == 1
     assert DownloadHistory.objects.filter(status=Q, preset_id="TWICE").count() == 1
 
 

@@ -250,13 +250,24 @@ def test_the_status_where_there_never_was_a_download(owner: Client) -> None:
 
 
 def test_the_queue_in_one_picture(owner: Client) -> None:
-    assert owner.get(f"{API}/queue/status").json() == {"current": None, "queue": [], "active_downloads": 0, "items": []}
+    empty: dict[str, object] = {
+        "current": None,
+        "queue": [],
+        "queue_total": 0,
+        "active_downloads": 0,
+        "items": [],
+        "next_offset": None,
+    }
+    answer = owner.get(f"{API}/queue/status").json()
+    assert empty.items() <= answer.items()
+    assert answer["counts"] == {"queued": 0, "downloading": 0, "paused": 0, "waiting": 0}
     make_install(Status.QUEUED, preset_id="Q")
     make_install(Status.DOWNLOADING, preset_id="P")
     make_install(Status.COMPLETED)
     answer = owner.get(f"{API}/queue/status").json()
     assert (answer["current"], answer["queue"], answer["active_downloads"]) == ("P", ["Q"], 1)
-    assert [(item["preset_id"], len(item["files"])) for item in answer["items"]] == [("P", 1), ("Q", 1)]
+    assert [(item["preset_id"], len(item.get("files", ()))) for item in answer["items"]] == [("P", 1), ("Q", 0)]
+    assert [item["files_total"] for item in answer["items"]] == [1, 1]
 
 
 # --- refresh and uninstall ---------------------------------------------------------------------------------------

@@ -1,0 +1,321 @@
+"""A queue of any length: what is told of it stays small, and every verb takes the same number of statements."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from activity.models import Activity
+from downloads.message import MOST_BYTES, bounded, encoded
+from downloads.models import DownloadFile, DownloadHistory, Status
+from downloads.queue import queue_head, queue_status, retry_failed
+from settings_app.access import administrator
+from tests.downloads.makers import make_install
+
+pytestmark = pytest.mark.django_db
+
+LONG_ID = "i" * 190
+WIDE = "模型🎨" * 75  # 300 characters of three and four bytes
+
+
+def make_many(number: int, status: str = Status.QUEUED, *, wide: bool = False, start: int = 0, files: int = 1) -> None:
+    rows = DownloadHistory.objects.bulk_create(
+        DownloadHistory(
+            preset_id=f"{LONG_ID if wide else 'P'}{status[0]}{start + index}",
+            title=WIDE if wide else f"Preset {index}",
+            error_message=WIDE * 4 if wide else "",
+            status=status,
+            position=start + index + 1,
+            files_total=files,
+        )
+        for index in range(number)
+    )
+    DownloadFile.objects.bulk_create(
+        DownloadFile(
+            download=row,
+            path=f"loras/{row.pk}-{place}.safetensors",
+            url="https://huggingface.co/org/repo/resolve/main/x?" + ("u" * 4000 if wide else ""),
+        )
+        for row in rows
+        for place in range(files)
+    )
+
+
+def owner() -> Client:
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(administrator())
+    return client
+
+
+def queries(act) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        act()
+    return len(captured)
+
+
+# --- what is told -------------------------------------------------------------------------------------------
+
+
+def test_the_picture_holds_the_first_of_each_status_and_counts_the_rest():
+    make_many(700)
+    make_many(60, Status.PAUSED, start=1000)
+    make_many(60, Status.WAITING, start=2000)
+    running = make_install(Status.DOWNLOADING, files=120)
+    running.files.filter(path__endswith="-119.safetensors").update(status="downloading")
+    running.files.filter(path__endswith="-118.safetensors").update(status="failed")
+
+    answer = queue_status()
+
+    assert answer["counts"] == {"queued": 700, "downloading": 1, "paused": 60, "waiting": 60}
+    assert (len(answer["queue"]), answer["queue_total"]) == (500, 700)
+    assert answer["queue"][0] == "Pq0"
+    told = [item["status"] for item in answer["items"]]
+    assert told == ["downloading"] + ["waiting"] * 50 + ["paused"] * 50 + ["queued"] * 50
+    assert [len(item["files"]) for item in answer["items"] if "files" in item] == [100]
+    assert [file["status"] for file in answer["items"][0]["files"]][:3] == ["downloading", "failed", "pending"]
+    assert answer["items"][0]["files_total"] == 120
+
+
+def test_the_pages_of_the_queue_bring_each_row_once():
+    make_many(130)
+    make_many(70, Status.WAITING, start=1000)
+    script, ids, items, offset = owner(), [], [], 0
+    while offset is not None:
+        answer = script.get(f"/api/presets/queue/status?offset={offset}&limit=30").json()
+        ids += answer["queue"]
+        items += [item["preset_id"] for item in answer["items"]]
+        offset = answer["next_offset"]
+
+    assert ids == [f"Pq{index}" for index in range(130)]
+    assert sorted(items) == sorted(DownloadHistory.objects.values_list("preset_id", flat=True))
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "offset=-1", "limit=x"])
+def test_a_page_that_cannot_be_is_refused(query):
+    assert owner().get(f"/api/presets/queue/status?{query}").status_code == 400
+
+
+def test_titles_ids_and_addresses_of_any_length_do_not_make_it_larger():
+    make_many(600, wide=True)
+    make_many(60, Status.WAITING, wide=True, start=1000)
+    running = make_install(Status.DOWNLOADING, files=100, title=WIDE, error_message="✗" * 200_000)
+    running.files.update(url="https://example.org/" + "ü" * 4000, error="✗" * 3000)
+
+    answer = queue_status()
+    script = owner().get("/api/presets/queue/status")
+
+    assert len(json.dumps(answer)) <= MOST_BYTES + 10_000  # blanks between the fields
+    assert len(script.content) <= 262_144
+    assert answer["items"][0]["status"] == "downloading"
+    assert answer["items"][0]["files"]
+    assert answer["queue"]
+    assert answer["queue_total"] == 600
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "download_failed", "error": "🎨" * 300_000},
+        {"type": "activity", "title": "\x00" * 400_000, "details": {"deep": ["x" * 300_000] * 3}},
+        {"type": "queue_updated", "queue": ["模" * 200] * 5000, "items": [{"files": [{"url": "u" * 4000}] * 100}] * 9},
+        {"type": "odd", **{f"field {number}": "x" * 7000 for number in range(100)}},
+    ],
+)
+def test_no_message_is_larger_than_the_promise(message):
+    text = encoded(message)
+
+    assert len(text.encode()) <= 262_144
+    assert json.loads(text)["type"] == message["type"]
+
+
+def test_what_is_small_enough_is_left_as_it_is():
+    message = {"type": "activity", "title": "x" * 100_000}
+    assert bounded(message) is message
+
+
+# --- the revision -------------------------------------------------------------------------------------------
+
+
+def test_the_revision_changes_with_each_change_and_only_then():
+    rows = [make_install() for _ in range(5)]
+    seen = [queue_head()["revision"]]
+    assert queue_head()["revision"] == seen[0]
+    DownloadHistory.objects.filter(pk=rows[0].pk).update(bytes_done=7)
+    assert queue_head()["revision"] == seen[0]
+    for change in (
+        lambda: rows[3].move("up"),
+        lambda: rows[4].move("top"),
+        lambda: rows[0].pause(),
+        lambda: rows[0].resume(),
+        lambda: rows[1].cancel(),
+        lambda: make_install(),
+        lambda: DownloadHistory.claim_next(),
+        lambda: rows[2].place(0),
+    ):
+        change()
+        seen.append(queue_head()["revision"])
+    assert all(before != after for before, after in pairwise(seen))
+
+
+# --- pages --------------------------------------------------------------------------------------------------
+
+
+def test_the_page_and_the_panel_show_a_part_with_links_to_the_rest():
+    make_many(120)
+    admin = owner()
+
+    first, second = (admin.get(f"/downloads/?q=x&queued={number}").content.decode() for number in (1, 2))
+
+    assert first.count("data-place=") == second.count("data-place=") == 25
+    assert 'href="?q=x&amp;queued=2">After' in first
+    assert "26–50 of 120" in second
+    assert "?first=25" in second
+    assert "95 more are queued." in admin.get("/downloads/queue/").content.decode()
+    for odd in ("0", "-1", "x", "9" * 30, "6"):
+        assert admin.get(f"/downloads/?queued={odd}").status_code == 200
+
+
+def test_dragging_on_the_second_page_counts_from_its_first_row():
+    make_many(60)
+    rows = list(DownloadHistory.objects.order_by("position"))
+    owner().post(reverse("downloads:place", args=[rows[58].pk]) + "?first=50", {"position": "2"})
+    assert queue_head()["queue"].index("Pq58") == 52
+
+
+PATHS = ["/", "/downloads/", "/downloads/queue/", "/models/", "/workflows/", "/storage/", "/api/presets/queue/status"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_grows_with_the_queue(path):
+    counts, sizes, admin = [], [], owner()
+    for number, start in ((60, 0), (540, 60)):
+        make_many(number, start=start)
+        make_many(number, Status.WAITING, start=5000 + start)
+        admin.get(path)
+        counts.append(queries(lambda: sizes.append(len(admin.get(path).content))))
+    assert counts[0] == counts[1]
+    assert sizes[1] < 300_000
+
+
+# --- verbs --------------------------------------------------------------------------------------------------
+
+VERBS = {
+    "top": lambda row: row.move("top"),
+    "up": lambda row: row.move("up"),
+    "down": lambda row: row.move("down"),
+    "bottom": lambda row: row.move("bottom"),
+    "far up": lambda row: row.place(0),
+    "far down": lambda row: row.place(10**6),
+    "skip": lambda row: row.skip(),
+    "pause": lambda row: row.pause(),
+    "cancel": lambda row: row.cancel(),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_takes_the_same_statements_in_any_queue(verb):
+    counts = []
+    for number, start in ((60, 0), (540, 1000)):
+        make_many(number, start=start)
+        row = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position")[30]
+        counts.append(queries(lambda row=row: VERBS[verb](row)))
+    assert counts[0] == counts[1]
+    assert counts[0] < 20
+
+
+@pytest.mark.parametrize("equal", [False, True], ids=["own places", "all at one place"])
+@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize("to", range(6))
+def test_a_row_comes_to_stand_where_it_was_put(index, to, equal):
+    rows = [make_install(position=7 if equal else 3 * number) for number in range(6)]
+    ids = [row.preset_id for row in rows]
+
+    rows[index].place(to)
+
+    ids.insert(to, ids.pop(index))
+    assert queue_head()["queue"] == ids
+
+
+def test_a_paused_row_keeps_its_place_between_those_that_move():
+    rows = [make_install() for _ in range(5)]
+    rows[2].pause()
+    rows[4].place(1)
+    rows[2].resume()
+    assert queue_head()["queue"] == [rows[index].preset_id for index in (0, 4, 1, 2, 3)]
+
+
+def test_retry_all_takes_the_same_statements_for_any_number():
+    counts = []
+    for number, start in ((60, 0), (600, 1000)):
+        make_many(number, Status.FAILED, start=start, files=2)
+        counts.append(queries(retry_failed))
+        assert DownloadHistory.objects.filter(status=Status.QUEUED).count() == number
+        DownloadHistory.objects.update(status=Status.COMPLETED)
+    assert counts[0] == counts[1]
+    row = DownloadHistory.objects.latest("id")
+    assert row.files.count() == row.files_total == 2
+    assert list(row.files.values_list("status", "optional")) == [("pending", False)] * 2
+
+
+# --- rows without files -------------------------------------------------------------------------------------
+
+
+def test_rows_without_files_are_left_out_of_retry_all_and_said():
+    old = make_install(Status.FAILED, files=0, title="Old one")
+    good = make_install(Status.FAILED)
+    bad = make_install(Status.FAILED)
+    bad.files.update(path="../../etc/passwd")
+    script = owner()
+
+    answer = script.post("/api/downloads/retry-failed").json()
+
+    assert (answer["queued"], answer["left_out"]) == (1, 2)
+    assert "2 could not be retried" in answer["message"]
+    assert list(DownloadHistory.objects.filter(status=Status.QUEUED).values_list("preset_id", flat=True)) == [
+        good.preset_id
+    ]
+    for row in (old, bad):
+        refused = script.post(f"/api/downloads/{row.pk}/retry")
+        assert (refused.status_code, bool(refused.json()["detail"])) == (409, True)
+        assert script.post(f"/api/presets/{row.preset_id}/retry").status_code == 409
+        for path in (f"/api/downloads/{row.pk}", f"/api/presets/{row.preset_id}/status", f"/downloads/{row.pk}/"):
+            assert script.get(path).status_code == 200
+        assert script.post(f"/downloads/{row.pk}/retry/").status_code == 302
+    assert script.post("/downloads/retry-failed/").status_code == 302
+    assert "could not be retried" in script.get("/downloads/").content.decode()
+
+
+def test_the_admin_retries_the_others_and_says_which_number_it_could_not():
+    old, good = make_install(Status.FAILED, files=0), make_install(Status.FAILED)
+    done = make_install(Status.COMPLETED)
+    path = "/admin/downloads/downloadhistory/"
+    chosen = {"action": "retry", "_selected_action": [old.pk, good.pk, done.pk]}
+
+    text = owner().post(path, chosen, follow=True).content.decode()
+
+    assert "1 queued again. 1 could not be retried" in text
+    assert DownloadHistory.objects.filter(status=Status.QUEUED).count() == 1
+
+
+def test_the_admin_cancels_any_number_in_the_same_statements():
+    counts, admin = [], owner()
+    for number in (10, 80):
+        DownloadHistory.objects.all().delete()
+        make_many(number)
+        chosen = {
+            "action": "cancel",
+            "select_across": "1",
+            "_selected_action": [DownloadHistory.objects.latest("id").pk],
+        }
+        counts.append(queries(lambda chosen=chosen: admin.post("/admin/downloads/downloadhistory/", chosen)))
+        assert DownloadHistory.objects.filter(status=Status.CANCELLED).count() == number
+    assert counts[0] == counts[1]
+    assert Activity.objects.filter(status="cancelled").count() == 90
