@@ -16,7 +16,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 from urllib3.exceptions import SSLError as Urllib3SSLError
 
 from downloads.transfer.addresses import check_address, check_peer, shown
@@ -39,14 +39,33 @@ class Sockets:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
 
-    def admit(self, sock: socket.socket) -> None:
-        """Judge the address a socket really reached: a name may resolve to something else than a moment ago."""
-        if not self.allow_private_hosts:
+    def addresses(self, host: str, port: int) -> list[str]:
+        """What a name resolves to, without the addresses that are never asked: those get no packet at all.
+
+        Raises socket.gaierror, and TransferError (forbidden_address) when nothing is left.
+        """
+        family = urllib3.util.connection.allowed_gai_family()
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)]
+        good: list[str] = []
+        refusal: TransferError | None = None
+        for address in dict.fromkeys(found):
             try:
-                check_peer(sock.getpeername()[0])
-            except TransferError:
-                sock.close()
-                raise
+                check_peer(address, self.allow_private_hosts)
+            except TransferError as error:
+                refusal = refusal or error
+            else:
+                good.append(address)
+        if refusal and not good:
+            raise refusal
+        return good
+
+    def admit(self, sock: socket.socket) -> None:
+        """Judge the address a socket really reached as well."""
+        try:
+            check_peer(sock.getpeername()[0], self.allow_private_hosts)
+        except TransferError:
+            sock.close()
+            raise
 
     def add(self, sock: socket.socket) -> None:
         with self._lock:
@@ -76,10 +95,25 @@ def _pool_classes(sockets: Sockets, judged: bool) -> dict[str, type[HTTPConnecti
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             sockets.mine.fresh = True
-            sock = super()._new_conn()
-            if judged:
-                sockets.admit(sock)
-            return sock
+            if not judged:
+                return super()._new_conn()
+            name = self._dns_host
+            failure: Exception | None = None
+            try:
+                for address in sockets.addresses(name, self.port):
+                    self._dns_host = address  # the very address that was judged, resolved no second time
+                    try:
+                        sock = super()._new_conn()
+                    except (HTTPError, OSError) as error:
+                        failure = error
+                        continue
+                    sockets.admit(sock)
+                    return sock
+            except socket.gaierror as error:
+                raise NameResolutionError(self.host, self, error) from error
+            finally:
+                self._dns_host = name
+            raise failure or OSError("a name without addresses")
 
         def connect(self) -> None:
             super().connect()
