@@ -11,7 +11,10 @@ import subprocess
 import sys
 import threading
 
-from downloads.transfer import Options, TransferError, probe
+if __name__ == "__main__":
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # before urllib3 looks whether there is IPv6
+
+from downloads.transfer import Options, TransferError, probe  # noqa: E402
 
 
 def serve(family: socket.AddressFamily, reached: list[str], redirect: list[str]) -> int:
@@ -39,7 +42,6 @@ def serve(family: socket.AddressFamily, reached: list[str], redirect: list[str])
 
 def main() -> None:
     asked = json.load(sys.stdin)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     for address in (*asked["special"], *asked["public"]):
         length = "128" if ":" in address else "32"
         extra = ["nodad"] if ":" in address else []
@@ -69,4 +71,5 @@ def main() -> None:
     print(json.dumps({"direct": direct, "by_redirect": by_redirect, "reached": sorted(set(reached))}))
 
 
-main()
+if __name__ == "__main__":
+    main()
