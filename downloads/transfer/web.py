@@ -19,6 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 from urllib3.exceptions import SSLError as Urllib3SSLError
 
+from downloads.transfer import stale
 from downloads.transfer.addresses import check_address, check_peer, shown
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Options
@@ -81,6 +82,11 @@ class Sockets:
             sockets, self._open = self._open, set()
         for sock in sockets:
             shut(sock)
+
+
+def can_be_sent(token: str) -> bool:
+    """Whether a token fits into a header. One that does not (a line break, an invisible character) is none."""
+    return token.isascii() and token.isprintable() and " " not in token
 
 
 def shut(sock: socket.socket) -> None:
@@ -173,7 +179,7 @@ class Web:
         check_address(url, self.options.allow_private_hosts)
         # Accept-Encoding: what arrives must be the file's own bytes, or offsets mean nothing.
         sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
-        if token:
+        if token and can_be_sent(token):
             sent["Authorization"] = f"Bearer {token}"
         for left in range(MOST_KEPT, -1, -1):
             self.sockets.mine.fresh = left == 0
@@ -186,6 +192,20 @@ class Web:
                 if self.sockets.mine.fresh or not _was_dropped(error):
                     raise explain(error, url) from error
         raise AssertionError("the last try counts as fresh")
+
+    def get_as(self, url: str, token: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+        """`get` with a token of the Hub, and once more without it where the Hub refuses the token itself."""
+        endpoint = self.options.hub_endpoint.rstrip("/")
+        if not token or stale.is_stale(endpoint, token):
+            return self.get(url, headers)
+        response = self.get(url, headers, token=token)
+        if response.status_code != 401:
+            return response
+        response.close()
+        response = self.get(url, headers)
+        if response.status_code < 400:
+            stale.note(endpoint, token)
+        return response
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         return self.session.get(

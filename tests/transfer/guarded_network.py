@@ -14,7 +14,7 @@ import threading
 if __name__ == "__main__":
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # before urllib3 looks whether there is IPv6
 
-from downloads.transfer import Options, TransferError, probe  # noqa: E402
+from downloads.transfer import Options, TransferError, probe
 
 
 def serve(family: socket.AddressFamily, reached: list[str], redirect: list[str]) -> int:
