@@ -107,7 +107,7 @@ def _tested(request: HttpRequest, token: str, context: dict[str, Any]) -> HttpRe
 @vary_on_headers("HX-Request")
 def delete_token(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "settings_app/delete_token.html", {"fallback": bool(settings.HF_TOKEN)})
+        return render(request, "settings_app/delete_token.html", {"fallback": bool(hub_token.environment_token())})
     hub_token.delete_token()
     messages.success(request, "The token is deleted.")
     return _back("integrations")
@@ -217,11 +217,13 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None) -> HttpRespo
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
+    token, source, problems = hub_token.in_use()
     return {
         "themes": ("dark", "light", "auto"),
-        "token_source": hub_token.hub_token_source(),
-        "token_masked": hub_token.masked(),
-        "token_fallback": bool(settings.HF_TOKEN),
+        "token_source": source,
+        "token_masked": hub_token.masked(token),
+        "token_fallback": bool(hub_token.environment_token()),
+        "token_problems": problems,
         "change_token": request.GET.get("change") == "token",
         "hub": without_credentials(settings.HF_ENDPOINT),
         "password_source": access.password_source(),

@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import get_auth_from_url, get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
@@ -148,6 +150,13 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, socket_options=options, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _pool_classes(self.sockets, judged=True)
 
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """The proxy's login as UTF-8: requests takes Latin-1, and breaks over every other letter."""
+        user, password = get_auth_from_url(proxy)
+        if not user:
+            return {}
+        return {"Proxy-Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
         if not proxy.lower().startswith("socks"):
@@ -185,7 +194,7 @@ class Web:
             self.sockets.mine.fresh = left == 0
             try:
                 return self._send(url, sent)
-            except (*NETWORK_ERRORS, LocationParseError) as error:
+            except (*NETWORK_ERRORS, ValueError) as error:  # ValueError: requests' and urllib3's, over odd addresses
                 if self.sockets.closed:
                     raise Stopped from None
                 # A kept connection that the server has closed meanwhile says nothing about the server.
@@ -255,6 +264,13 @@ def explain(error: Exception, url: str) -> TransferError:
                 reason="network",
             )
         return Transient(f"The encrypted connection to {host} broke. It is tried again.")
+    # The address itself has been judged before: what is invalid now is the proxy's, where there is one.
+    invalid = requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | LocationParseError | ValueError
+    if any(isinstance(cause, invalid) for cause in causes) and get_environ_proxies(url):
+        return TransferError(
+            f"The proxy on the way to {host} cannot be used. Correct HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.",
+            reason="network",
+        )
     if any(isinstance(cause, requests.exceptions.InvalidURL | LocationParseError | UnicodeError) for cause in causes):
         return TransferError(f"The address at {host} is not valid. Correct it in the catalogue.", reason="not_found")
     if any(isinstance(cause, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for cause in causes):

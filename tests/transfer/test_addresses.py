@@ -253,3 +253,25 @@ def test_a_proxy_of_the_environment_is_used(hub: FakeHub, monkeypatch: pytest.Mo
     with pytest.raises(TransferError):
         probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
     assert hub.asked(origin="cdn")[0].host == "models.example.org"
+
+
+@pytest.mark.parametrize("login", ["us\u200ber:p\u4f60", "us%0Aer:pw", "%E4%BD%A0:pw"])
+def test_a_proxy_whose_login_is_not_latin_is_asked_all_the_same(
+    login: str, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", hub.cdn_url.replace("://", f"://{login}@"))
+    with pytest.raises(TransferError):
+        probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
+    assert hub.asked(origin="cdn")[0].host == "models.example.org"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://[::1", "http://127.0.0.1:99999"])
+def test_a_proxy_that_is_none_is_a_sentence(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(TransferError) as refused:
+        probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
+    assert refused.value.reason == "network"
