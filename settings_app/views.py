@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from settings_app import access, api_key, hub_token, preferences, sections, sessions
+from settings_app import access, api_key, hub_token, preferences, sections, sessions, throttle
 from settings_app.diagnostics import diagnostics, without_credentials
 from settings_app.whoami import HubUnreachable, InvalidToken
 
@@ -123,7 +123,10 @@ def password(request: HttpRequest) -> HttpResponse:
     errors = _change_password(request)
     if not errors:
         messages.success(request, "The password is set. Other sessions have ended.")
-    return _answer(request, "settings_app/_password.html", "access", bool(errors), {"password_errors": errors})
+    response = _answer(request, "settings_app/_password.html", "access", bool(errors), {"password_errors": errors})
+    if not errors:
+        throttle.remember_browser(request, response)  # the cookie was bound to the old password
+    return response
 
 
 @sensitive_variables("new")
