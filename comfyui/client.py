@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import requests
+from requests.auth import HTTPBasicAuth
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
@@ -58,8 +59,9 @@ class Client:
         self._session = requests.Session()
         # The environment's proxies would be asked for loopback too, and .netrc would replace our header.
         self._session.trust_env = False
-        # As UTF-8: requests takes a text for Latin-1, and breaks over every letter beyond.
-        self._session.auth = (user.encode(), password.encode()) if (user, password) != ("", "") else None
+        if address.credentials:
+            # As UTF-8: requests takes a text for Latin-1, and breaks over every letter beyond.
+            self._session.auth = HTTPBasicAuth(user.encode(), password.encode())
         self._session.verify = os.environ.get(BUNDLE) or True
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = "ComfyDash"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Exists, Q
 from django.utils import timezone
@@ -15,6 +15,7 @@ from django.utils import timezone
 from downloads.models import ACTIVE, ENDED, DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.options import transfer_options
 from downloads.queue import active_rows, newer
+from downloads.transfer.addresses import Hub, masked
 
 HISTORY_PAGE = 50  # rows
 MOST_PAGES = 20  # that one answer brings at once
@@ -64,11 +65,8 @@ class Line:
 
 
 def repository_page(url: str) -> str:
-    """``https://host/ORG/REPO`` of a resolve address; the address itself where it is none."""
-    parts = urlsplit(url)
-    organisation, _, rest = parts.path.strip("/").partition("/")
-    repository, resolve, _ = rest.partition("/resolve/")
-    return f"{parts.scheme}://{parts.netloc}/{organisation}/{repository}" if resolve else url
+    """``https://host/ORG/REPO`` of a file on the Hub; any other address itself, without its secrets."""
+    return Hub(settings.HF_ENDPOINT).repository_page(url) or masked(url)
 
 
 @dataclass(frozen=True)

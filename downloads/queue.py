@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from downloads import events
 from downloads.models import DownloadFile, DownloadHistory, Status, WantedFile
 from downloads.transfer import parse_model_path
+from downloads.transfer.addresses import masked
 
 __all__ = [
     "WantedFile",
@@ -149,7 +150,7 @@ def describe(row: DownloadHistory, *, files: bool = False) -> dict[str, Any]:
 def describe_file(file: DownloadFile) -> dict[str, Any]:
     return {
         "path": file.path,
-        "url": file.url,
+        "url": masked(file.url),
         "optional": file.optional,
         "status": file.status,
         "bytes_done": file.bytes_done,

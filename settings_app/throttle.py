@@ -59,7 +59,7 @@ def client_of(request: HttpRequest) -> str:
     """Who is asking: the address, of IPv6 the /64 that one customer has to himself.
 
     The address that connects. Only where that is one of COMFYDASH_TRUSTED_PROXIES does X-Forwarded-For count, read from
-    its end: each proxy adds who connected to it, and what stands before the first stranger is that stranger's own words.
+    its end: each proxy adds who connected to it, and what stands before the first stranger is his own words.
     """
     address = _address(request.META.get("REMOTE_ADDR") or "")
     hops = [hop for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]

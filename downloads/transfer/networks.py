@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_V4, _V6 = ipaddress.IPv4Network, ipaddress.IPv6Network
 
 SPECIAL_V4 = tuple(
-    _V4(network)
+    IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
@@ -37,9 +37,9 @@ SPECIAL_V4 = tuple(
 )
 # Everything that is global unicast lies here; the rest (::/8, 64:ff9b:1::/48, 100::/64, 5f00::/16, fc00::/7, fe80::/10,
 # the former site-local fec0::/10, multicast) is special or given to nobody.
-GLOBAL_V6 = _V6("2000::/3")
+GLOBAL_V6 = IPv6Network("2000::/3")
 SPECIAL_V6 = tuple(
-    _V6(network)
+    IPv6Network(network)
     for network in (
         "2001::/23",  # IETF protocol assignments: Teredo, benchmarks, ORCHID, AMT, AS112
         "2001:db8::/32",  # documentation
@@ -47,20 +47,20 @@ SPECIAL_V6 = tuple(
         "3fff::/20",  # documentation
     )
 )
-MAPPED, COMPATIBLE = _V6("::ffff:0:0/96"), _V6("::/96")
-TRANSLATED = _V6("::ffff:0:0:0/96")  # SIIT
-NAT64, LOCAL_NAT64 = _V6("64:ff9b::/96"), _V6("64:ff9b:1::/48")
-SIX_TO_FOUR, TEREDO = _V6("2002::/16"), _V6("2001::/32")
+MAPPED, COMPATIBLE = IPv6Network("::ffff:0:0/96"), IPv6Network("::/96")
+TRANSLATED = IPv6Network("::ffff:0:0:0/96")  # SIIT
+NAT64, LOCAL_NAT64 = IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48")
+SIX_TO_FOUR, TEREDO = IPv6Network("2002::/16"), IPv6Network("2001::/32")
 
 # What hands out the machine's own credentials. Some of these lie in public or in private space.
-METADATA: tuple[_V4 | _V6, ...] = (
-    _V4("169.254.0.0/16"),  # AWS, Google, Azure, OpenStack, DigitalOcean, Hetzner; ECS is .170.2, Tencent .0.23
-    _V4("100.100.100.200/32"),  # Alibaba
-    _V4("168.63.129.16/32"),  # Azure's wire server
-    _V4("192.0.0.192/32"),  # Oracle
-    _V6("fd00:ec2::/32"),  # AWS: ::254 and, in EKS, ::23
-    _V6("fd20:ce::254/128"),  # Google
-    _V6("fe80::a9fe:a9fe/128"),  # OpenStack
+METADATA: tuple[IPv4Network | IPv6Network, ...] = (
+    IPv4Network("169.254.0.0/16"),  # AWS, Google, Azure, OpenStack, DigitalOcean, Hetzner; ECS is .170.2, Tencent .0.23
+    IPv4Network("100.100.100.200/32"),  # Alibaba
+    IPv4Network("168.63.129.16/32"),  # Azure's wire server
+    IPv4Network("192.0.0.192/32"),  # Oracle
+    IPv6Network("fd00:ec2::/32"),  # AWS: ::254 and, in EKS, ::23
+    IPv6Network("fd20:ce::254/128"),  # Google
+    IPv6Network("fe80::a9fe:a9fe/128"),  # OpenStack
 )
 METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog", "metadata", "instance-data.ec2.internal"})
 

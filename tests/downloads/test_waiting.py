@@ -28,14 +28,19 @@ def never_sleeps(monkeypatch):
     """Any pause longer than a tick would be one that a host asked for."""
     slept: list[float] = []
     sleep = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: (slept.append(seconds), sleep(min(seconds, 0.01))))
+
+    def noted(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(min(seconds, 0.01))
+
+    monkeypatch.setattr(time, "sleep", noted)
     yield
     assert max(slept, default=0) <= 0.5
 
 
-def parked(hub, number: int, reason: str = "licence_required", **fields: object) -> DownloadHistory:
+def parked(hub, number: int) -> DownloadHistory:
     file = hub.add_file(f"org/repo{number}", "a.safetensors", size=3000, gated=True)
-    row = make_install(status=Status.WAITING, reason=reason, **fields)
+    row = make_install(status=Status.WAITING, reason="licence_required")
     row.files.update(url=file.url)
     return row
 
