@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,20 @@ def folder(name: str, default: Path) -> Path:
 
 def words(name: str, separator: str = ",") -> list[str]:
     return [word.strip() for word in text(name).split(separator) if word.strip()]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks, separated by commas or blanks."""
+    found = []
+    for word in re.split(r"[,\s]+", text(name)):
+        if word:
+            try:
+                found.append(ip_network(word, strict=False))
+            except ValueError as error:
+                raise ImproperlyConfigured(
+                    f"{name}: {word!r} is no address and no network. Write it like 10.0.0.5 or 172.16.0.0/12."
+                ) from error
+    return found
 
 
 def size(name: str, default: int | None) -> int | None:

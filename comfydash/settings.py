@@ -44,6 +44,7 @@ API_KEY = env.text("COMFYDASH_API_KEY")
 ALLOWED_HOSTS = ["*"]
 EXTRA_ALLOWED_HOSTS = env.words("COMFYDASH_ALLOWED_HOSTS")
 TRUSTED_ORIGINS = env.words("COMFYDASH_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env.networks("COMFYDASH_TRUSTED_PROXIES")  # whose X-Forwarded-For counts
 RUNPOD_POD_ID = env.text("RUNPOD_POD_ID")
 
 AUTHENTICATION_BACKENDS = ["settings_app.access.AdministratorBackend"]

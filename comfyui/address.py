@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 
 from settings_app import preferences
+from settings_app.parsers import login_problem
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def parse(url: str) -> Address:
     """Split ``http://user:password@host:port/prefix`` into what is shown and what is sent as a header."""
     parts = urlsplit(url.strip())
     credentials = None
-    if parts.username is not None or parts.password is not None:
+    if (parts.username is not None or parts.password is not None) and not login_problem(url):
         credentials = (unquote(parts.username or ""), unquote(parts.password or ""))
     netloc = parts.netloc.rpartition("@")[2]
     return Address(f"{parts.scheme}://{netloc}{parts.path}".rstrip("/"), credentials)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
 import requests
+from requests.auth import HTTPBasicAuth
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
@@ -54,10 +55,13 @@ class Client:
     def __init__(self, address: Address, connect: float = CONNECT, read: float = READ) -> None:
         self.address = address
         self._timeout = (connect, read)
+        user, password = address.credentials or ("", "")
         self._session = requests.Session()
         # The environment's proxies would be asked for loopback too, and .netrc would replace our header.
         self._session.trust_env = False
-        self._session.auth = address.credentials
+        if address.credentials:
+            # As UTF-8: requests takes a text for Latin-1, and breaks over every letter beyond.
+            self._session.auth = HTTPBasicAuth(user.encode(), password.encode())
         self._session.verify = os.environ.get(BUNDLE) or True
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = "ComfyDash"
@@ -230,7 +234,8 @@ class Client:
             ) as response:
                 body = self._read(response, most, time.monotonic() + timeout[1])
                 answer = Answer(response.status_code, response.headers.get("Content-Type", ""), body)
-        except (requests.RequestException, HTTPError, OSError) as error:  # HTTPError: while the body is read
+        # HTTPError: while the body is read. ValueError: a proxy variable that is no address.
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise self._unreachable(error) from error
         finally:
             self.seconds += time.monotonic() - started

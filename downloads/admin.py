@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile
 from downloads.queue import cancel_rows, retry_rows
+from downloads.transfer.addresses import masked
 
 
 class MachineRecord(admin.ModelAdmin):
@@ -28,10 +29,14 @@ class MachineRecord(admin.ModelAdmin):
 
 class DownloadFileInline(admin.TabularInline):
     model = DownloadFile
-    fields = ("path", "status", "bytes_done", "bytes_total", "sha256", "url", "error")
+    fields = ("path", "status", "bytes_done", "bytes_total", "sha256", "address", "error")
     readonly_fields = fields
     extra = 0
     can_delete = False
+
+    @admin.display(description="URL")
+    def address(self, file: DownloadFile) -> str:
+        return masked(file.url)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -102,6 +107,12 @@ class DownloadHistoryAdmin(MachineRecord):
 @admin.register(ModelFile)
 class ModelFileAdmin(MachineRecord):
     list_display = ("path", "size", "sha256", "commit", "installed_at")
+    exclude = ("url",)
+    readonly_fields = ("address",)
     search_fields = ("path", "sha256", "url")
     date_hierarchy = "installed_at"
     show_full_result_count = False
+
+    @admin.display(description="URL")
+    def address(self, record: ModelFile) -> str:
+        return masked(record.url)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
@@ -14,6 +15,7 @@ from django.utils import timezone
 from downloads.models import ENDED, DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.options import transfer_options
 from downloads.queue import census, newer, told_files
+from downloads.transfer.addresses import Hub, masked
 
 HISTORY_PAGE = 50  # rows
 BOARD_PAGE = 25  # rows of each status
@@ -68,11 +70,8 @@ class Line:
 
 
 def repository_page(url: str) -> str:
-    """``https://host/ORG/REPO`` of a resolve address; the address itself where it is none."""
-    parts = urlsplit(url)
-    organisation, _, rest = parts.path.strip("/").partition("/")
-    repository, resolve, _ = rest.partition("/resolve/")
-    return f"{parts.scheme}://{parts.netloc}/{organisation}/{repository}" if resolve else url
+    """``https://host/ORG/REPO`` of a file on the Hub; any other address itself, without its secrets."""
+    return Hub(settings.HF_ENDPOINT).repository_page(url) or masked(url)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from django.utils import timezone
 
@@ -18,6 +19,20 @@ def ask(
 ) -> dict[str, Facts | TransferError]:
     """Ask all hosts, a few at a time, and keep the answers. Raises Stopped when tick says so."""
     answers = probe_all(list(dict.fromkeys(urls)), transfer_options(), tick)
+    for url, answer in answers.items():
+        remember(url, answer)
+    return answers
+
+
+def ask_briefly(
+    urls: Iterable[str], tick: Callable[[Progress], bool] = lambda progress: True, *, attempts: int = 1
+) -> dict[str, Facts | TransferError]:
+    """`ask` for those who have more to do than to wait: few tries, and no pause that a host asks for.
+
+    A host that asks for one is said in the refusal's ``wait``.
+    """
+    options = replace(transfer_options(), max_attempts=attempts, max_wait=-1.0)
+    answers = probe_all(list(dict.fromkeys(urls)), options, tick)
     for url, answer in answers.items():
         remember(url, answer)
     return answers

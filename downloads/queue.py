@@ -19,6 +19,7 @@ from downloads.bulk import insert
 from downloads.message import bounded
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus, Status, WantedFile
 from downloads.transfer import TransferError, parse_model_path
+from downloads.transfer.addresses import masked
 
 __all__ = [
     "WantedFile",
@@ -342,7 +343,7 @@ def describe(row: DownloadHistory, *, files: bool = False) -> dict[str, Any]:
 def describe_file(file: DownloadFile) -> dict[str, Any]:
     return {
         "path": file.path,
-        "url": file.url,
+        "url": masked(file.url),
         "optional": file.optional,
         "status": file.status,
         "bytes_done": file.bytes_done,

@@ -2,33 +2,74 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from downloads import events, facts, space
+from downloads import events, facts, later, space
 from downloads.models import DownloadHistory, Status
-from downloads.transfer import TransferError
+from downloads.transfer import Progress, Stopped, TransferError, stale
+from downloads.worker import stopping
 from settings_app.hub_token import hub_token
 
 ASK_AGAIN_AFTER = timedelta(minutes=5)
+MOST_ASKED = 20  # installs in one round; the others come first in the next
+ROUND_SECONDS = 60.0  # for all questions of one round
+ROW_SECONDS = 20.0  # for those of one install
 
 
 def look_again(*, now: bool = False) -> int:
-    """Queue every waiting install whose reason is gone; their number.
+    """Queue every waiting install whose reason is gone; their number. Bounded: it never waits because a host asks to.
 
     Space and a missing token are looked at each time. The Hub is asked at most each ASK_AGAIN_AFTER per install, or
     at once with now=True (a token was saved, space was freed). So is a disk that refused to write although its
     figures say that there is room: a volume with a quota that shows its host's disk.
     """
+    waiting = DownloadHistory.objects.filter(status=Status.WAITING)
     if now:
         space.forget()
-    rows = DownloadHistory.objects.filter(status=Status.WAITING).order_by("position", "id")
-    ready = [row for row in rows if _reason_gone(row, now) and row.unpark()]
+        later.forget()
+        stale.forget()
+        waiting.update(checked_at=None)  # those beyond this round are asked in the next ones
+    # Who was asked longest ago first, so that each gets its turn.
+    rows = waiting.order_by(F("checked_at").asc(nulls_first=True), "position", "id")
+    round_ = Round()
+    ready = [row for row in rows if _reason_gone(row, round_) and row.unpark()]
     if ready:
         events.wake_worker()
     return len(ready)
+
+
+class Round:
+    """What one round may still cost. A token that is saved meanwhile ends it: the round that it wakes knows more."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._token = hub_token()
+        self._end = time.monotonic() + ROUND_SECONDS
+        self._row_end = self._end
+        self._looked = time.monotonic()
+
+    def begin_row(self) -> bool:
+        """Whether one more install may be asked about."""
+        if self.asked >= MOST_ASKED or not self._goes_on():
+            return False
+        self.asked += 1
+        self._row_end = min(self._end, time.monotonic() + ROW_SECONDS)
+        return True
+
+    def tick(self, progress: Progress) -> bool:
+        return time.monotonic() < self._row_end and self._goes_on()
+
+    def _goes_on(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked > 1.0:
+            self._looked = now
+            if hub_token() != self._token:
+                self._end = now
+        return now < self._end and not stopping()
 
 
 def waiting_for_space() -> QuerySet[DownloadHistory]:
@@ -36,22 +77,43 @@ def waiting_for_space() -> QuerySet[DownloadHistory]:
     return rows.order_by("position", "id").prefetch_related("files")
 
 
-def _reason_gone(row: DownloadHistory, now: bool) -> bool:
+def _reason_gone(row: DownloadHistory, round_: Round) -> bool:
     if row.reason == "disk_full" and space.missing_space(row) > 0:
         return False
     if row.reason in {"token_required", "token_invalid"} and not hub_token():
         return False
-    if not now and row.checked_at and timedelta(0) <= timezone.now() - row.checked_at < ASK_AGAIN_AFTER:
+    if row.checked_at and timedelta(0) <= timezone.now() - row.checked_at < ASK_AGAIN_AFTER:
         return False
     if row.reason == "disk_full":
         return True
-    answers = facts.ask(row.files.filter(optional=False).values_list("url", flat=True))
+    return _hosts_agree(row, round_)
+
+
+def _hosts_agree(row: DownloadHistory, round_: Round) -> bool:
+    urls = list(row.files.filter(optional=False).values_list("url", flat=True))
+    if later.any_of(urls) or not round_.begin_row():
+        return False
+    try:
+        answers = facts.ask_briefly(urls, round_.tick)
+    except Stopped:
+        # Nobody knows which of its hosts it was that did not answer in time: the install comes last in the next round.
+        DownloadHistory.objects.filter(pk=row.pk).update(checked_at=timezone.now())
+        return False
     refusals = [answer for answer in answers.values() if isinstance(answer, TransferError)]
+    for url, answer in answers.items():
+        if isinstance(answer, TransferError) and answer.wait is not None:
+            later.note(url, answer.wait)
     DownloadHistory.objects.filter(pk=row.pk).update(checked_at=timezone.now())
-    if refusals and refusals[0].reason != row.reason and not refusals[0].retry:
+    # What did not answer this time says nothing about the reason.
+    if said := next((refusal for refusal in refusals if not refusal.retry), None):
+        _tell(row, said)
+    return not refusals
+
+
+def _tell(row: DownloadHistory, refusal: TransferError) -> None:
+    if refusal.reason != row.reason:
         # Another reason than before: the person is to read the new one.
         DownloadHistory.objects.filter(pk=row.pk, status=Status.WAITING).update(
-            reason=refusals[0].reason, error_message=str(refusals[0])
+            reason=refusal.reason, error_message=str(refusal)
         )
         events.queue_updated()
-    return not refusals

@@ -43,7 +43,7 @@ def check(presets: Iterable[Preset]) -> Iterator[Checked]:
     keys = list(files)
     for start in range(0, len(keys), AT_ONCE):
         part = keys[start : start + AT_ONCE]
-        answers = facts.ask(url for _, url in part)
+        answers = facts.ask_briefly((url for _, url in part), attempts=2)
         for key in part:
             answer, message, size = _judge(files[key], answers[key[1]], installed.get(key, ""))
             yield Checked(tuple(owners[key]), *key, answer, message, size)

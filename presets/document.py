@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from downloads.disk import canonical
 from downloads.transfer import TransferError, parse_model_path
+from downloads.transfer.addresses import without_secrets
 from presets.preset import Category, Preset, PresetFile
 from presets.yaml_tree import BadDocument, Mapping, Node, Scalar, Sequence, Tagged, parse
-from workflows.scanner.names import clean_url
+from workflows.scanner.names import clean_url, url_problem
 
 __all__ = ["BadDocument", "Document", "is_preset_id", "parse_document"]
 
@@ -241,8 +242,15 @@ def _file(node: Node, faults: Faults) -> PresetFile | None:
         return None
     url = clean_url(written["url"])
     if not url:
-        faults.add(fields.get("url", node), f"{path} has no http(s) address that can be used.")
+        why = f" It is not fetched: {url_problem(written['url'])}." if written["url"] else ""
+        faults.add(fields.get("url", node), f"{path} has no http(s) address that can be used.{why}")
         return None
+    if taken := without_secrets(written["url"])[1]:
+        faults.add(
+            fields.get("url", node),
+            f"The address of {path} carries a secret ({', '.join(taken)}) that was left out: the file is tried without "
+            "it. Take it out of the catalogue.",
+        )
     size = _text(fields.get("size"), "size", faults, 100)
     return PresetFile(path, url, size, _flag(fields.get("optional"), "optional", faults))
 

@@ -10,23 +10,26 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from downloads.disk import models_index
 from downloads.models import DownloadHistory, ModelFile, WantedFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, parse_model_path
-from workflows.scanner.names import clean_url
+from downloads.transfer.addresses import Hub, is_signed
+from workflows.scanner.names import clean_url, url_problem
 
 FORMAT = 1
 LOCK_MAX = 16 * 2**20  # bytes
 FILES_MAX = 20_000
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LARGEST = 2**50  # bytes; a larger size in a lock is a slip
-RESOLVE = re.compile(r"(/resolve/)[^/]+(/)")
+RESOLVE = re.compile(r"(/resolve/)[^/]+(/)")  # on the Hub, a revision
 
 
 class BadLock(ValueError):
@@ -43,10 +46,12 @@ class LockedFile:
 
 @dataclass(frozen=True)
 class Export:
-    """``left_out`` lists paths of which the origin or the content is not on record."""
+    """``left_out`` lists paths of which the origin or the content is not on record, ``signed`` those whose address
+    holds a signature: it is the owner's, and over before the lock is read."""
 
     files: list[LockedFile]
     left_out: list[str]
+    signed: list[str] = field(default_factory=list)
 
 
 def export(paths: Iterable[str] | None = None) -> Export:
@@ -54,16 +59,18 @@ def export(paths: Iterable[str] | None = None) -> Export:
     wanted = None if paths is None else set(paths)
     index = models_index()
     records = {record.path: record for record in ModelFile.objects.all()}
-    files, left_out = [], []
+    files, left_out, signed = [], [], []
     for found in sorted(index.files.values(), key=lambda found: found.path):
         if wanted is not None and found.path not in wanted:
             continue
         record = records.get(found.path)
-        if record and record.size == found.size and record.sha256 and record.url:
+        if record and is_signed(record.url):
+            signed.append(found.path)
+        elif record and record.size == found.size and record.sha256 and record.url:
             files.append(LockedFile(found.path, _pinned(record.url, record.commit), record.size, record.sha256))
         elif _may_be_locked(found.path):
             left_out.append(found.path)
-    return Export(files, left_out)
+    return Export(files, left_out, signed)
 
 
 def _may_be_locked(path: str) -> bool:
@@ -75,7 +82,9 @@ def _may_be_locked(path: str) -> bool:
 
 
 def _pinned(url: str, commit: str) -> str:
-    return RESOLVE.sub(rf"\g<1>{commit}\g<2>", url, count=1) if re.fullmatch(r"[0-9a-f]{7,64}", commit) else url
+    if not re.fullmatch(r"[0-9a-f]{7,64}", commit) or not Hub(settings.HF_ENDPOINT).is_its_address(url):
+        return url
+    return RESOLVE.sub(rf"\g<1>{commit}\g<2>", url, count=1)
 
 
 def to_text(files: Iterable[LockedFile]) -> str:
@@ -131,7 +140,9 @@ def _file(entry: Any, place: str) -> LockedFile:
         raise BadLock(f"{place}: {refusal}") from refusal
     url = clean_url(entry.get("url"))
     if not url:
-        raise BadLock(f"{place} ({path}) has no http(s) address.")
+        written = entry.get("url")
+        why = f" It is not fetched: {url_problem(written)}." if isinstance(written, str) and written else ""
+        raise BadLock(f"{place} ({path}) has no http(s) address.{why}")
     if not isinstance(size, int) or isinstance(size, bool) or not 0 < size < LARGEST:
         raise BadLock(f"{place} ({path}) has no size in bytes.")
     if not isinstance(sha256, str) or not SHA256.fullmatch(sha256):

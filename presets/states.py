@@ -11,6 +11,7 @@ from django.db.models import Max
 from downloads.disk import canonical
 from downloads.files import PARTIAL, Knowledge, is_here
 from downloads.models import DownloadHistory, Status
+from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
 from presets.preset import Preset, PresetFile, written_size
 from presets.rivals import Rivals, differing
@@ -186,7 +187,7 @@ def describe(preset: Preset, state: PresetState) -> dict[str, Any]:
         "files": [
             {
                 "path": file.path,
-                "url": file.url,
+                "url": masked(file.url),
                 "size": file.size,
                 "size_bytes": file.size_bytes,
                 "optional": file.optional,

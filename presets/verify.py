@@ -15,6 +15,7 @@ from downloads.disk import FoundFile, canonical, models_index
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, WantedFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, check_structure
+from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
 
 Verdict = Literal["ok", "unknown", "missing", "broken", "differs"]
@@ -120,7 +121,7 @@ def record(checked: Checked) -> None:
                 "size": checked.found.size,
                 "mtime_ns": checked.found.mtime_ns,
                 "sha256": checked.sha256,
-                "url": checked.expected.url,
+                "url": masked(checked.expected.url),
             },
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from settings_app import preferences
+from settings_app import hub_token, parsers, preferences, proxies
 
 SHORT_PASSWORD = 8
 SHORT_KEY = 20
@@ -29,4 +30,14 @@ def environment_of_settings(**kwargs: Any) -> list[CheckMessage]:
                 id="settings_app.W002",
             )
         )
+    if sentence := hub_token.environment_problem():
+        hint = "Copy the token again from huggingface.co/settings/tokens, or remove the variable."
+        found.append(Warning(sentence, hint=hint, id="settings_app.W003"))
+    if problem := parsers.login_problem(os.environ.get("COMFYUI_URL", "")):
+        sentence = f"The login in COMFYUI_URL is not sent: {problem}."
+        found.append(Warning(sentence, hint="Type the variable again by hand.", id="settings_app.W005"))
+    found += [
+        Warning(sentence, hint="Write it like http://user:password@proxy:3128.", id="settings_app.W004")
+        for sentence in proxies.problems()
+    ]
     return found

@@ -24,21 +24,65 @@ class BadToken(ValueError):
     """A sentence: this cannot be a token."""
 
 
-@sensitive_variables("stored")
 def hub_token() -> str:
-    """The token to use: the stored one, else HF_TOKEN, else an empty string."""
-    return _stored_token() or settings.HF_TOKEN
+    """The token to use: the stored one, else HF_TOKEN, else an empty string. One that cannot be sent is none."""
+    return usable(_stored_token()) or environment_token()
 
 
-def hub_token_source() -> Literal["stored", "env", ""]:
-    if _stored_token():
-        return "stored"
-    return "env" if settings.HF_TOKEN else ""
+def environment_token() -> str:
+    return usable(settings.HF_TOKEN)
 
 
-def masked() -> str:
-    """The token for the eye: its kind and its last four characters at most."""
-    token = hub_token()
+Source = Literal["stored", "env", ""]
+
+
+def hub_token_source() -> Source:
+    return in_use()[1]
+
+
+def in_use() -> tuple[str, Source, list[str]]:
+    """The token, where it comes from, and a sentence for each one that was given but cannot be one."""
+    stored = _stored_token()
+    found = []
+    if problem := unsendable(_bare(stored)):
+        found.append(f"The saved Hugging Face token is not used: {problem}. Paste it again, whole.")
+    if problem := environment_problem():
+        found.append(problem)
+    if token := usable(stored):
+        return token, "stored", found
+    token = environment_token()
+    return token, "env" if token else "", found
+
+
+@sensitive_variables("value")
+def usable(value: str) -> str:
+    """The token in a value that somebody set, without what copying leaves around it; "" when it fits no header."""
+    value = _bare(value)
+    return "" if unsendable(value) else value
+
+
+def _bare(value: str) -> str:
+    return value.strip().strip("\"'").strip()
+
+
+@sensitive_variables("value")
+def unsendable(value: str) -> str:
+    """Why a token cannot be sent, as a part of a sentence; "" when it can."""
+    if re.search(r"\s", value):
+        return "it has a blank or a line break inside"
+    if not value.isprintable():
+        return "it holds a control or an invisible character"
+    return "" if value.isascii() else "it holds a letter that no token has"
+
+
+def environment_problem() -> str:
+    problem = unsendable(_bare(settings.HF_TOKEN))
+    return f"HF_TOKEN is not used: {problem}. Public files install without it." if problem else ""
+
+
+def masked(token: str | None = None) -> str:
+    """The token (by default the one in use) for the eye: its kind and its last four characters at most."""
+    token = hub_token() if token is None else token
     if not token:
         return ""
     return f"hf_…{token[-4:]}" if len(token) >= 16 else "hf_…"
@@ -47,9 +91,11 @@ def masked() -> str:
 @sensitive_variables("token")
 def checked(token: str) -> str:
     """The token without the blanks around it. Raises BadToken for what cannot be one; does not ask the Hub."""
-    token = token.strip()
+    token = _bare(token)
     if not token:
         raise BadToken("No token was given. Paste one from huggingface.co/settings/tokens.")
+    if problem := unsendable(token):
+        raise BadToken(f"This cannot be a Hugging Face token: {problem}. Copy it again, whole.")
     if not LOOKS_RIGHT.fullmatch(token):
         raise BadToken("This is not a Hugging Face token: those begin with hf_. Copy it again, whole.")
     return token

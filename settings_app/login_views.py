@@ -31,7 +31,7 @@ def login(request: HttpRequest) -> HttpResponse:
     context = {"source": access.password_source(), "next": following, "error": ""}
     if request.method != "POST" or not context["source"]:
         return render(request, "login/login.html", context)
-    client, password = throttle.client_of(request), request.POST.get("password", "")
+    client, password = throttle.counted_as(request), request.POST.get("password", "")
     try:
         throttle.attempt(client)
     except throttle.TooManyAttempts as refusal:
@@ -42,7 +42,7 @@ def login(request: HttpRequest) -> HttpResponse:
         return render(request, "login/login.html", context | {"error": WRONG})
     throttle.forgive(client)
     sessions.begin(request, "password")
-    return redirect(following)
+    return _let_in(request, following)
 
 
 @login_not_required
@@ -58,9 +58,9 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "login/link.html", {"valid": False}, status=410)
     sessions.begin(request, "link")
     if access.password_source():
-        return redirect(settings.LOGIN_REDIRECT_URL)
+        return _let_in(request, settings.LOGIN_REDIRECT_URL)
     messages.info(request, "You are in. Set a password here, and you need no link the next time.")
-    return redirect(reverse("settings:index") + "#access")
+    return _let_in(request, reverse("settings:index") + "#access")
 
 
 @login_not_required
@@ -68,6 +68,12 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
 def logout(request: HttpRequest) -> HttpResponse:
     end_session(request)
     return redirect("login:login")
+
+
+def _let_in(request: HttpRequest, following: str) -> HttpResponse:
+    response = redirect(following)
+    throttle.remember_browser(request, response)
+    return response
 
 
 def _following(request: HttpRequest) -> str:

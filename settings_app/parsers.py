@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from settings_app.sizes import human_size, parse_size
 
@@ -107,6 +107,15 @@ def url_or(empty: str) -> Callable[[RawValue], str]:
 def without_login(url: str) -> str:
     """``http://user:password@host`` without what stands before the ``@``."""
     return re.sub(r"^(\s*[A-Za-z]+://)[^/?#]*@", r"\1", url)
+
+
+def login_problem(url: str) -> str:
+    """Why the user name or password in an address cannot be sent, as a part of a sentence that shows neither."""
+    try:
+        login = urlsplit(url.strip()).netloc.rpartition("@")[0]
+    except ValueError:
+        return ""
+    return "" if unquote(login).isprintable() else "its user name or password holds an invisible character"
 
 
 def show_size(count: int | None) -> str:

@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from settings_app import access, api_key, hub_token, preferences, sections, sessions
+from settings_app import access, api_key, hub_token, preferences, sections, sessions, throttle
 from settings_app.diagnostics import diagnostics, without_credentials
 from settings_app.whoami import HubUnreachable, InvalidToken
 
@@ -107,7 +107,7 @@ def _tested(request: HttpRequest, token: str, context: dict[str, Any]) -> HttpRe
 @vary_on_headers("HX-Request")
 def delete_token(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "settings_app/delete_token.html", {"fallback": bool(settings.HF_TOKEN)})
+        return render(request, "settings_app/delete_token.html", {"fallback": bool(hub_token.environment_token())})
     hub_token.delete_token()
     messages.success(request, "The token is deleted.")
     return _back("integrations")
@@ -123,7 +123,10 @@ def password(request: HttpRequest) -> HttpResponse:
     errors = _change_password(request)
     if not errors:
         messages.success(request, "The password is set. Other sessions have ended.")
-    return _answer(request, "settings_app/_password.html", "access", bool(errors), {"password_errors": errors})
+    response = _answer(request, "settings_app/_password.html", "access", bool(errors), {"password_errors": errors})
+    if not errors:
+        throttle.remember_browser(request, response)  # the cookie was bound to the old password
+    return response
 
 
 @sensitive_variables("new")
@@ -217,11 +220,13 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None) -> HttpRespo
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:
+    token, source, problems = hub_token.in_use()
     return {
         "themes": ("dark", "light", "auto"),
-        "token_source": hub_token.hub_token_source(),
-        "token_masked": hub_token.masked(),
-        "token_fallback": bool(settings.HF_TOKEN),
+        "token_source": source,
+        "token_masked": hub_token.masked(token),
+        "token_fallback": bool(hub_token.environment_token()),
+        "token_problems": problems,
         "change_token": request.GET.get("change") == "token",
         "hub": without_credentials(settings.HF_ENDPOINT),
         "password_source": access.password_source(),

@@ -74,7 +74,7 @@ def ask(endpoint: str, token: str) -> Identity:
             body = _read(answer, host)
     except requests.Timeout as error:
         raise HubUnreachable(f"{host} did not answer in time. Try again in a moment.") from error
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # ValueError: a proxy variable that is no address
         raise HubUnreachable(f"{host} cannot be reached. Check this machine's network, then try again.") from error
     return _identity(body, host)
 

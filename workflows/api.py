@@ -10,6 +10,7 @@ from ninja.errors import HttpError
 
 from activity.schemas import Problem
 from downloads.transfer import TransferError
+from downloads.transfer.addresses import masked
 from settings_app.sizes import parse_size
 from workflows import dropped as dropping
 from workflows import fix as fixing
@@ -218,7 +219,7 @@ def plan(request: HttpRequest, budget: str = "") -> dict[str, Any]:
         "downloads": [
             {
                 "path": download.state.path,
-                "url": download.state.provider.url if download.state.provider else "",
+                "url": masked(download.state.provider.url) if download.state.provider else "",
                 "size_bytes": download.size_bytes,
                 "exact": download.exact,
                 "unlocks": download.unlocks,
@@ -280,7 +281,7 @@ def _model(state: ModelState) -> dict[str, Any]:
         "path": state.path,
         "directory": use.directory,
         "name": use.name,
-        "url": state.provider.url if state.provider else use.url,
+        "url": masked(state.provider.url if state.provider else use.url),
         "node_type": use.node_type,
         "input_name": use.input_name,
         "status": state.status,

@@ -9,6 +9,7 @@ from django.db import transaction
 from downloads.disk import canonical
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status, WantedFile
 from downloads.queue import enqueue
+from downloads.transfer.addresses import masked
 from presets.install import Outcome
 from settings_app.hub_token import hub_token
 from workflows.matching import ModelState
@@ -84,7 +85,7 @@ def _refuse_what_cannot_be(judged: Judged, title: str) -> None:
 
 
 def _wanted(state: ModelState, urls: Collection[str]) -> WantedFile:
-    provider = next((p for p in state.providers if p.url in urls), state.providers[0])
+    provider = next((p for p in state.providers if p.url in urls or masked(p.url) in urls), state.providers[0])
     # Only the workflow's own word is pinned: what a host says of its file is asked anew when it is fetched.
     sha256 = state.use.sha256 if provider.url == state.use.url else ""
     return WantedFile(state.path, provider.url, provider.size_bytes, sha256)

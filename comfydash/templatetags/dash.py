@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from downloads import board
+from downloads.transfer import addresses
 from settings_app.sizes import human_size
 
 register = template.Library()
@@ -164,6 +165,12 @@ def type_word(kind: str) -> str:
 def drawn(kind: str) -> str:
     """The drawing of a type of model."""
     return kind if kind in DRAWN_TYPES else "cube"
+
+
+@register.filter
+def masked(url: str) -> str:
+    """An address without what only its owner may know."""
+    return addresses.masked(url)
 
 
 @register.filter

@@ -9,17 +9,26 @@ class TransferError(Exception):
     reason is one of the contract's: token_required, token_invalid, token_scope, licence_required, access_pending and
     disk_full can be put right and park an install; not_found, not_a_model, checksum_mismatch, source_changed,
     path_conflict, forbidden_path, forbidden_address, not_writable, network and error end it.
-    retry says that the same request may well succeed later. missing_bytes goes with disk_full.
+    retry says that the same request may well succeed later. missing_bytes goes with disk_full. wait is how long a host
+    asked to be left alone, in seconds, None when it did not.
     """
 
     def __init__(
-        self, message: str, *, reason: str, retry: bool = False, link: str = "", missing_bytes: int = 0
+        self,
+        message: str,
+        *,
+        reason: str,
+        retry: bool = False,
+        link: str = "",
+        missing_bytes: int = 0,
+        wait: float | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.retry = retry
         self.link = link
         self.missing_bytes = missing_bytes
+        self.wait = wait
 
 
 class Stopped(Exception):
@@ -33,8 +42,7 @@ class Transient(TransferError):
     """
 
     def __init__(self, message: str, *, wait: float | None = None, reason: str = "network") -> None:
-        super().__init__(message, reason=reason, retry=True)
-        self.wait = wait
+        super().__init__(message, reason=reason, retry=True, wait=wait)
 
 
 class LinkExpired(Exception):

@@ -14,14 +14,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from downloads.transfer import stale
 from downloads.transfer.addresses import Hub, check_address, next_hop, shown
 from downloads.transfer.background import Task
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Facts, Options, Progress, Tick, keep_going
-from downloads.transfer.refusals import host_refusal, hub_refusal, is_bad_token, message_of
+from downloads.transfer.refusals import host_refusal, hub_refusal, is_gate, may_be_the_tokens_fault, message_of
 from downloads.transfer.retry import Patience
 from downloads.transfer.structure import sniff
-from downloads.transfer.web import NETWORK_ERRORS, Web, compression, explain, is_page
+from downloads.transfer.web import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page
 
 MAX_HOPS = 10
 MOST_SAID = 8 << 20  # bytes about a repository: its list of files can be long
@@ -52,7 +53,7 @@ def peek(url: str, options: Options, name: str) -> None:
     with Web(options) as web:
         place = locate(web, url)
         headers = {"Range": "bytes=0-511"}
-        with web.get(place.link, headers, token=options.token if place.carries_token else "") as response:
+        with web.get_as(place.link, options.token if place.carries_token else "", headers) as response:
             try:
                 head = response.raw.read(512, decode_content=False)
             except NETWORK_ERRORS as error:
@@ -81,7 +82,8 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
                 url = pending.get_nowait()
                 try:
                     facts = Patience(options, note).through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
-                    answers[url] = replace(facts, gated=gates.stand_before(url))
+                    # A file that came without a token stands behind no gate.
+                    answers[url] = replace(facts, gated=facts.warning != LEFT_OUT and gates.stand_before(url))
                 except TransferError as refusal:
                     answers[url] = refusal
 
@@ -117,7 +119,7 @@ class Gates:
     def _ask(self, about: str) -> bool:
         """False also when the Hub does not say: nothing but a badge depends on it."""
         with suppress(TransferError, ValueError, *NETWORK_ERRORS):
-            with self._web.get(about, token=self._web.options.token) as response:
+            with self._web.get_as(about, self._web.options.token) as response:
                 said = json.loads(response.raw.read(MOST_SAID, decode_content=True)) if response.ok else {}
             return isinstance(said, dict) and bool(said.get("gated"))
         return False
@@ -131,24 +133,40 @@ def locate(web: Web, url: str, hops: int = 0) -> Located:
     hub = Hub(options.hub_endpoint)
     url = hub.canonical(check_address(url, options.allow_private_hosts))
     check_address(url, options.allow_private_hosts)
-    token = options.token if hub.may_see_token(url) else ""
     if not hub.owns(url):
         return _walk(web, url, Facts(url))
+    token = options.token if hub.may_see_token(url) and can_be_sent(options.token) else ""
+    if token and stale.is_stale(hub.endpoint, token):
+        with web.get(url) as response:
+            if response.status_code in REDIRECTS | {200}:
+                return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
     with web.get(url, token=token) as response:
-        warning = ""
-        if response.status_code not in REDIRECTS | {200}:
-            message = message_of(response)
-            if not (token and is_bad_token(response, message)):
-                raise hub_refusal(hub, web, url, response, message, token)
-        else:
-            return _from_hub(web, hub, url, response, token, warning, hops)
-    with web.get(url) as response:  # the token is bad: the file itself may need none
-        if response.status_code not in REDIRECTS | {200}:
-            refusal = hub_refusal(hub, web, url, response, message_of(response), "")
-            if refusal.reason == "token_required":
-                raise hub_refusal(hub, web, url, response, "", token)
-            raise refusal
-        return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
+        if response.status_code in REDIRECTS | {200}:
+            return _from_hub(web, hub, url, response, token, "", hops)
+        message = message_of(response)
+        if not (token and may_be_the_tokens_fault(response, message)):
+            raise hub_refusal(hub, web, url, response, message, token)
+    return _without_token(web, hub, url, response, message, token, hops)
+
+
+def _without_token(
+    web: Web, hub: Hub, url: str, refused: requests.Response, said: str, token: str, hops: int
+) -> Located:
+    """The Hub refused the token: the file itself may need none. Raises what is right for both answers together."""
+    with web.get(url) as response:
+        if response.status_code in REDIRECTS | {200}:
+            stale.note(hub.endpoint, token)
+            return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
+        message = message_of(response)
+        if is_gate(refused):
+            raise hub_refusal(hub, web, url, refused, said, token)
+        if is_gate(response):
+            raise hub_refusal(hub, web, url, response, message, token)
+        refusal = hub_refusal(hub, web, url, response, message, "")
+        if refusal.reason == "not_found" and response.status_code == 401:
+            sentence = f"{refusal} The saved token is no help: {hub.name} refuses it."
+            refusal = TransferError(sentence, reason=refusal.reason, link=refusal.link)
+        raise refusal
 
 
 def _from_hub(
@@ -185,7 +203,7 @@ def _walk(web: Web, url: str, facts: Facts, token: str = "") -> Located:
     for _ in range(MAX_HOPS):
         may = token if hub.may_see_token(url) else ""
         # One byte is asked for: the answer shows the size and whether Range works, and nothing has to be thrown away.
-        with web.get(url, {"Range": "bytes=0-0"}, token=may) as response:
+        with web.get_as(url, may, {"Range": "bytes=0-0"}) as response:
             if response.status_code in REDIRECTS:
                 url = next_hop(url, _location(url, response), web.options.allow_private_hosts)
             else:

@@ -30,10 +30,22 @@ def message_of(response: requests.Response) -> str:
     return said or body.decode("utf-8", "replace")
 
 
-def is_bad_token(response: requests.Response, message: str) -> bool:
-    """The token is refused although the file itself may need none."""
-    code = response.headers.get("X-Error-Code", "")
-    return response.status_code == 401 and not code and "invalid credentials" in message.lower()
+# What Hubs and mirrors have been seen to say of a token with a 403; a 401 is about the token whatever its words.
+_BAD_TOKEN = re.compile(
+    r"invalid (username or password|credentials|(access |user |api )?token)|(token|credentials?)\b.{0,40}\b"
+    r"(expired|revoked|invalid|not valid|unknown)|(expired|revoked) .{0,20}token"
+)
+
+
+def may_be_the_tokens_fault(response: requests.Response, message: str) -> bool:
+    """The token is refused, or may be: the file itself may need none."""
+    if response.status_code == 401:
+        return True
+    return response.status_code == 403 and not is_gate(response) and bool(_BAD_TOKEN.search(message.lower()))
+
+
+def is_gate(response: requests.Response) -> bool:
+    return response.headers.get("X-Error-Code", "") == "GatedRepo"
 
 
 def hub_refusal(hub: Hub, web: Web, url: str, response: requests.Response, message: str, token: str) -> TransferError:
@@ -91,12 +103,15 @@ def _invalid_token(hub: Hub, repo: str) -> TransferError:
 
 
 def token_is_valid(hub: Hub, web: Web, token: str) -> bool:
-    """Ask the Hub who the token is (a GET: answers to HEAD are not reliable). Raises Transient."""
+    """Ask the Hub who the token is (a GET: answers to HEAD are not reliable). Raises Transient.
+
+    A mirror that does not know the question says nothing against the token.
+    """
     url = hub.endpoint.rstrip("/") + "/api/whoami-v2"
     with web.get(url, token=token if hub.may_see_token(url) else "") as response:
         if response.status_code in TRANSIENT_STATUSES:
             raise busy(response, hub.name)
-        return response.status_code == 200
+        return response.status_code not in {401, 403}
 
 
 def host_refusal(url: str, response: requests.Response) -> TransferError:

@@ -55,7 +55,7 @@ class Patience:
             self._wait(failure.wait, str(failure))
             return
         if self.attempt >= self.options.max_attempts:
-            raise TransferError(_final(str(failure)), reason=failure.reason, retry=True) from failure
+            raise TransferError(_final(str(failure)), reason=failure.reason, retry=True, wait=failure.wait) from failure
         pause = min(self.options.retry_cap, self.options.retry_base * 2 ** (self.attempt - 1))
         self.attempt += 1
         self._wait(pause, str(failure))

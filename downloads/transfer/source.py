@@ -99,7 +99,7 @@ class Source:
         """Ask the link; hosts that sign per request redirect here as well."""
         url, token = place.link, self.web.options.token if place.carries_token else ""
         for _ in range(MAX_HOPS):
-            response = self.web.get(url, headers, token=token)
+            response = self.web.get_as(url, token, headers)
             if response.status_code not in REDIRECTS:
                 return response
             target = next_hop(url, response.headers.get("Location", ""), self.web.options.allow_private_hosts)

@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import threading
+from base64 import b64encode
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -14,11 +15,13 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import get_auth_from_url, get_environ_proxies
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, LocationParseError
+from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 from urllib3.exceptions import SSLError as Urllib3SSLError
 
+from downloads.transfer import stale
 from downloads.transfer.addresses import check_address, check_peer, shown
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Options
@@ -39,14 +42,33 @@ class Sockets:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
 
-    def admit(self, sock: socket.socket) -> None:
-        """Judge the address a socket really reached: a name may resolve to something else than a moment ago."""
-        if not self.allow_private_hosts:
+    def addresses(self, host: str, port: int) -> list[str]:
+        """What a name resolves to, without the addresses that are never asked: those get no packet at all.
+
+        Raises socket.gaierror, and TransferError (forbidden_address) when nothing is left.
+        """
+        family = urllib3.util.connection.allowed_gai_family()
+        found = [str(entry[4][0]) for entry in socket.getaddrinfo(host.strip("[]"), port, family, socket.SOCK_STREAM)]
+        good: list[str] = []
+        refusal: TransferError | None = None
+        for address in dict.fromkeys(found):
             try:
-                check_peer(sock.getpeername()[0])
-            except TransferError:
-                sock.close()
-                raise
+                check_peer(address, self.allow_private_hosts)
+            except TransferError as error:
+                refusal = refusal or error
+            else:
+                good.append(address)
+        if refusal and not good:
+            raise refusal
+        return good
+
+    def admit(self, sock: socket.socket) -> None:
+        """Judge the address a socket really reached as well."""
+        try:
+            check_peer(sock.getpeername()[0], self.allow_private_hosts)
+        except TransferError:
+            sock.close()
+            raise
 
     def add(self, sock: socket.socket) -> None:
         with self._lock:
@@ -64,6 +86,11 @@ class Sockets:
             shut(sock)
 
 
+def can_be_sent(token: str) -> bool:
+    """Whether a token fits into a header. One that does not (a line break, an invisible character) is none."""
+    return token.isascii() and token.isprintable() and " " not in token
+
+
 def shut(sock: socket.socket) -> None:
     """Wake whoever reads. Not SSLSocket.shutdown: that drops the TLS layer, and a reader would get ciphertext."""
     with contextlib.suppress(OSError):
@@ -76,10 +103,25 @@ def _pool_classes(sockets: Sockets, judged: bool) -> dict[str, type[HTTPConnecti
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
             sockets.mine.fresh = True
-            sock = super()._new_conn()
-            if judged:
-                sockets.admit(sock)
-            return sock
+            if not judged:
+                return super()._new_conn()
+            name = self._dns_host
+            failure: Exception | None = None
+            try:
+                for address in sockets.addresses(name, self.port):
+                    self._dns_host = address  # the very address that was judged, resolved no second time
+                    try:
+                        sock = super()._new_conn()
+                    except (HTTPError, OSError) as error:
+                        failure = error
+                        continue
+                    sockets.admit(sock)
+                    return sock
+            except socket.gaierror as error:
+                raise NameResolutionError(self.host, self, error) from error
+            finally:
+                self._dns_host = name
+            raise failure or OSError("a name without addresses")
 
         def connect(self) -> None:
             super().connect()
@@ -107,6 +149,13 @@ class _Adapter(HTTPAdapter):
         options = [*HTTPConnection.default_socket_options, (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
         super().init_poolmanager(*args, socket_options=options, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _pool_classes(self.sockets, judged=True)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """The proxy's login as UTF-8: requests takes Latin-1, and breaks over every other letter."""
+        user, password = get_auth_from_url(proxy)
+        if not user:
+            return {}
+        return {"Proxy-Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
@@ -139,19 +188,33 @@ class Web:
         check_address(url, self.options.allow_private_hosts)
         # Accept-Encoding: what arrives must be the file's own bytes, or offsets mean nothing.
         sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
-        if token:
+        if token and can_be_sent(token):
             sent["Authorization"] = f"Bearer {token}"
         for left in range(MOST_KEPT, -1, -1):
             self.sockets.mine.fresh = left == 0
             try:
                 return self._send(url, sent)
-            except (*NETWORK_ERRORS, LocationParseError) as error:
+            except (*NETWORK_ERRORS, ValueError) as error:  # ValueError: requests' and urllib3's, over odd addresses
                 if self.sockets.closed:
                     raise Stopped from None
                 # A kept connection that the server has closed meanwhile says nothing about the server.
                 if self.sockets.mine.fresh or not _was_dropped(error):
                     raise explain(error, url) from error
         raise AssertionError("the last try counts as fresh")
+
+    def get_as(self, url: str, token: str, headers: Mapping[str, str] | None = None) -> requests.Response:
+        """`get` with a token of the Hub, and once more without it where the Hub refuses the token itself."""
+        endpoint = self.options.hub_endpoint.rstrip("/")
+        if not token or stale.is_stale(endpoint, token):
+            return self.get(url, headers)
+        response = self.get(url, headers, token=token)
+        if response.status_code != 401:
+            return response
+        response.close()
+        response = self.get(url, headers)
+        if response.status_code < 400:
+            stale.note(endpoint, token)
+        return response
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         return self.session.get(
@@ -201,6 +264,13 @@ def explain(error: Exception, url: str) -> TransferError:
                 reason="network",
             )
         return Transient(f"The encrypted connection to {host} broke. It is tried again.")
+    # The address itself has been judged before: what is invalid now is the proxy's, where there is one.
+    invalid = requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema | LocationParseError | ValueError
+    if any(isinstance(cause, invalid) for cause in causes) and get_environ_proxies(url):
+        return TransferError(
+            f"The proxy on the way to {host} cannot be used. Correct HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.",
+            reason="network",
+        )
     if any(isinstance(cause, requests.exceptions.InvalidURL | LocationParseError | UnicodeError) for cause in causes):
         return TransferError(f"The address at {host} is not valid. Correct it in the catalogue.", reason="not_found")
     if any(isinstance(cause, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for cause in causes):

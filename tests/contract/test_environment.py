@@ -121,6 +121,12 @@ def test_a_choice_that_cannot_be_is_said_by_name_at_the_start(
     assert [message for message in run_checks() if variable in message.msg]
 
 
+def test_a_trusted_proxy_that_is_no_address_is_refused_by_name(tmp_path: Path) -> None:
+    process = started(tmp_path, ["AUTH_ON"], COMFYDASH_TRUSTED_PROXIES="10.0.0.0/8, proxy.lan")
+    assert process.returncode != 0
+    assert "COMFYDASH_TRUSTED_PROXIES: 'proxy.lan' is no address" in process.stderr
+
+
 def test_a_database_address_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     process = started(tmp_path, ["DATABASE_URL"], DATABASE_URL="nonsense")
     assert process.returncode != 0

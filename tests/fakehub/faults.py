@@ -16,6 +16,7 @@ class Fault:
     skip: int = 0
     times: int | None = None
     only_ranges: bool = False  # only requests with a Range that does not begin at 0
+    only_with_token: bool = False  # only requests with an Authorization header
 
     status: int | None = None  # answer with this status and `body` instead
     headers: dict[str, str] = field(default_factory=dict)  # added to the answer
@@ -42,8 +43,10 @@ class Fault:
     used: int = 0
     seen: int = 0
 
-    def applies(self, origin: str, path: str, asked: range, at_once: int) -> bool:
+    def applies(self, origin: str, path: str, asked: range, at_once: int, token: bool = False) -> bool:
         """Whether it strikes this request; counts."""
+        if self.only_with_token and not token:
+            return False
         if self.path not in path or (self.origin and self.origin != origin) or (self.only_ranges and asked.start == 0):
             return False
         if self.above_connections is not None and at_once <= self.above_connections:

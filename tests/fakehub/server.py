@@ -110,7 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
         with hub.lock:
             at_once = hub.at_work[path] = hub.at_work.get(path, 0) + 1
             asked = answers.asked_bytes(self.headers.get("Range", ""))
-            fault = next((f for f in hub.faults if f.applies(self.origin, path, asked, at_once)), NO_FAULT)
+            token = "Authorization" in self.headers
+            fault = next((f for f in hub.faults if f.applies(self.origin, path, asked, at_once, token)), NO_FAULT)
             self.line = Asked(
                 origin=self.origin,
                 method=self.command,

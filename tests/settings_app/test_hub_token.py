@@ -7,6 +7,7 @@ import pytest
 
 from activity.models import Activity
 from settings_app import hub_token
+from settings_app.checks import environment_of_settings
 from settings_app.hub_token import BadToken
 from settings_app.models import Setting
 from settings_app.whoami import HubUnreachable, Identity, InvalidToken
@@ -164,3 +165,65 @@ def test_the_token_is_in_no_page_answer_or_record(owner, hub):
     pages.append(owner.post("/api/settings/hf-token", json.dumps({"token": 5}), content_type="application/json"))
     assert {page.status_code for page in pages} <= {200, 400}
     assert [page.request["PATH_INFO"] for page in pages if GOOD_TOKEN.encode() in page.content] == []
+
+
+UNSENDABLE = [
+    "hf_abc\u200bdef",
+    "hf_abc\ndef",
+    "hf_ä",
+    "hf_你",
+    "hf_a\x00b",
+    "hf_a b",
+    "hf_a\x7fb",
+    "hf_\ufeffb",
+    "hf_a\ud800",
+]
+
+
+@pytest.mark.parametrize("token", UNSENDABLE, ids=ascii)
+def test_a_token_that_cannot_be_a_header_counts_as_none_and_is_told(token, settings, owner):
+    settings.HF_TOKEN = token
+    if "\ud800" not in token:  # the database takes no half of a character
+        Setting.objects.create(key="hf_token", value=token)
+        assert len(hub_token.in_use()[2]) == 2
+    assert (hub_token.hub_token(), hub_token.hub_token_source(), hub_token.masked()) == ("", "", "")
+    (told,) = [each for each in environment_of_settings() if each.id == "settings_app.W003"]
+    assert "HF_TOKEN is not used" in told.msg
+    page = owner.get("/settings/").content.decode()
+    assert "HF_TOKEN is not used" in page
+    assert "abc" not in told.msg
+    with pytest.raises(BadToken):
+        hub_token.save_token(token)
+
+
+@pytest.mark.parametrize("around", ["{} ", '"{}"', "'{}'\n", '\t"{} "\r\n'])
+def test_blanks_and_quotes_around_the_token_of_the_environment_are_left_out(around, settings):
+    settings.HF_TOKEN = around.format(GOOD_TOKEN)
+    assert hub_token.hub_token() == GOOD_TOKEN
+    assert not hub_token.in_use()[2]
+
+
+def test_a_good_token_of_the_environment_stands_in_for_a_broken_stored_one(settings):
+    settings.HF_TOKEN = GOOD_TOKEN
+    Setting.objects.create(key="hf_token", value="hf_abc\u200bdef")
+    assert (hub_token.hub_token(), hub_token.hub_token_source()) == (GOOD_TOKEN, "env")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("HTTP_PROXY", "http://us\u200ber:secret@proxy:3128", "invisible"),
+        ("HTTPS_PROXY", "http://us%0Aer:secret@proxy:3128", "invisible"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1", "PySocks"),
+        ("http_proxy", "http://proxy:99999", "port"),
+        ("HTTP_PROXY", "ftp://proxy", "http://"),
+        ("HTTP_PROXY", "http://:3128", "no host"),
+        ("COMFYUI_URL", "http://us%00er:secret@127.0.0.1:8188", "invisible"),
+    ],
+)
+def test_an_address_of_the_environment_that_cannot_be_used_is_told(name, value, says, monkeypatch):
+    monkeypatch.setenv(name, value)
+    told = [each.msg for each in environment_of_settings() if name in each.msg]
+    assert len(told) == 1
+    assert says in told[0]
+    assert "secret" not in told[0]

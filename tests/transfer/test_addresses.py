@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from downloads.transfer import Options, Progress, TransferError, check_address, probe
-from downloads.transfer.addresses import Hub, check_peer, next_hop
+from downloads.transfer.addresses import (
+    Hub,
+    check_peer,
+    is_signed,
+    masked,
+    next_hop,
+    without_secrets,
+    without_signature,
+)
 from tests.fakehub import FakeHub, safetensors_bytes
 from tests.transfer.conftest import Bringer, quick
 
@@ -25,11 +33,21 @@ NEVER = [
 ]  # fmt: skip
 PRIVATE = [
     "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://0/",
-    "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://metadata.google.internal/", "http://nas.local/",
-    "http://10.0.0.1/", "http://172.16.0.1/", "http://192.168.1.1:8188/", "http://169.254.169.254/latest/meta-data/",
+    "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://box.internal/", "http://nas.local/",
+    "http://10.0.0.1/", "http://172.16.0.1/", "http://192.168.1.1:8188/",
     "http://100.64.0.1/", "http://0.0.0.0/", "http://224.0.0.1/", "http://255.255.255.255/", "http://192.0.2.1/",
     "http://[::1]/", "http://[::]/", "http://[fe80::1]/", "http://[fc00::1]/", "http://[::ffff:127.0.0.1]/",
     "http://[::ffff:10.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://[ff02::1]/",
+    "http://192.0.0.8/", "http://192.88.99.1/", "http://198.18.0.1/", "http://198.19.255.255/", "http://240.0.0.1/",
+    "http://[64:ff9b:1::1]/", "http://[fec0::1]/", "http://[::127.0.0.1]/", "http://[2001:0:4136:e378::1]/",
+    "http://[3fff::1]/", "http://[5f00::1]/", "http://[100::1]/", "http://[2001:db8::1]/", "http://[2002:a00:1::]/",
+    "http://[2620:4f:8000::1]/", "http://[4000::1]/", "http://１２７.0.0.1/",
+]  # fmt: skip
+METADATA = [
+    "http://169.254.169.254/latest/meta-data/", "http://169.254.170.2/", "http://192.0.0.192/", "http://168.63.129.16/",
+    "http://100.100.100.200/", "http://metadata.google.internal/", "http://METADATA.google.internal./",
+    "http://[fd00:ec2::254]/", "http://[fd20:ce::254]/", "http://[::ffff:169.254.169.254]/", "http://[::168.63.129.16]/",
+    "http://[64:ff9b::a83f:8110]/", "http://[64:ff9b:1::a9fe:a9fe]/", "http://[2002:a9fe:a9fe::]/",
 ]  # fmt: skip
 PUBLIC = ["https://huggingface.co/a", "http://8.8.8.8/", "https://[2606:4700::1111]/", "https://example.org:8443/a?b=c"]
 
@@ -51,6 +69,16 @@ def test_is_private_unless_allowed(url: str) -> None:
     check_address(url, allow_private_hosts=True)
 
 
+@pytest.mark.parametrize("url", METADATA)
+def test_a_metadata_service_is_never_asked_even_where_private_hosts_are_allowed(url: str) -> None:
+    for allow in (True, False):
+        with pytest.raises(TransferError, match="metadata service") as refused:
+            check_address(url, allow)
+        assert refused.value.reason == "forbidden_address"
+        with pytest.raises(TransferError, match="metadata service"):
+            next_hop("http://example.org/a", url, allow)
+
+
 @pytest.mark.parametrize("url", PUBLIC)
 def test_is_public(url: str) -> None:
     assert check_address(f" {url}\n") == url
@@ -65,6 +93,56 @@ def test_no_redirect_leads_to_it(url: str) -> None:
 def test_an_encrypted_address_does_not_lead_to_a_plain_one() -> None:
     with pytest.raises(TransferError, match="http"):
         next_hop("https://example.org/a", "http://example.org/b", False)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("hf://o/r/x.safetensors", "https://huggingface.co/ORG/REPO/resolve/main/FILE"),
+        ("//host/x.safetensors", "Write https: in front"),
+        ("huggingface.co/o/r/resolve/main/x", "Write https:// in front"),
+        ("www.example.org/x", "Write https:// in front"),
+        ("localhost:8000/x", "Write https:// in front"),
+        ("https://user:pass@example.org/x", "a user name or a password"),
+        ("ftp://example.org/x", "not ftp:"),
+        ("s3://bucket/x", "not s3:"),
+        ("magnet:?xt=urn:btih:abc", "not magnet:"),
+        ("data:text/plain,abc", "not data:"),
+        ("file:///etc/passwd", "not file:"),
+        ("http://example.org:65536/x", "from 1 to 65535"),
+        ("http://example.org:http/x", "from 1 to 65535"),
+        ("http://example.org/x\u200b", "invisible"),
+        ("http://example.org/a\rb", "control"),
+        ("http://xn--\u00fc.example/x", "no name"),
+    ],
+)
+def test_each_slip_in_an_address_has_a_sentence_of_its_own(url: str, says: str) -> None:
+    with pytest.raises(TransferError) as refused:
+        check_address(url)
+    assert says in str(refused.value)
+    assert "pass" not in str(refused.value).replace("password", "").replace("passwd", "")
+
+
+def test_blanks_inside_are_encoded_and_those_around_are_not_part_of_it() -> None:
+    assert (
+        check_address("  http://example.org/a b.safetensors?n=c d \n") == "http://example.org/a%20b.safetensors?n=c%20d"
+    )
+
+
+def test_a_name_of_another_alphabet_is_a_host_like_others() -> None:
+    assert check_address("https://b\u00fccher.example/x") == "https://b\u00fccher.example/x"
+
+
+def test_secrets_are_taken_out_and_signatures_masked() -> None:
+    url = "https://u:pw@x.example/c/blob/x.safetensors?sv=1&sig=S&Token=T&X-Amz-Date=D&se=2"
+    assert without_secrets(url) == (
+        "https://x.example/c/blob/x.safetensors?sv=1&sig=S&X-Amz-Date=D&se=2",
+        ("user name and password", "Token"),
+    )
+    assert masked(url) == "https://x.example/c/blob/x.safetensors?sv=1&sig=***&Token=***&X-Amz-Date=***&se=***"
+    assert is_signed(url)
+    assert without_signature("https://x.example/x?fileId=1&sig=S") == "https://x.example/x?fileId=1"
+    assert without_secrets("https://x.example/x?fileId=1") == ("https://x.example/x?fileId=1", ())
 
 
 @pytest.mark.parametrize("ip", ["127.0.0.1", "::1", "fe80::1%eth0", "10.1.2.3", "::ffff:192.168.0.1"])
@@ -175,3 +253,25 @@ def test_a_proxy_of_the_environment_is_used(hub: FakeHub, monkeypatch: pytest.Mo
     with pytest.raises(TransferError):
         probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
     assert hub.asked(origin="cdn")[0].host == "models.example.org"
+
+
+@pytest.mark.parametrize("login", ["us\u200ber:p\u4f60", "us%0Aer:pw", "%E4%BD%A0:pw"])
+def test_a_proxy_whose_login_is_not_latin_is_asked_all_the_same(
+    login: str, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", hub.cdn_url.replace("://", f"://{login}@"))
+    with pytest.raises(TransferError):
+        probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
+    assert hub.asked(origin="cdn")[0].host == "models.example.org"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://[::1", "http://127.0.0.1:99999"])
+def test_a_proxy_that_is_none_is_a_sentence(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(TransferError) as refused:
+        probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
+    assert refused.value.reason == "network"

@@ -6,6 +6,9 @@ import re
 import unicodedata
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from downloads.transfer.addresses import Hub, address_problem, without_secrets, without_signature
+
+HUB = Hub("https://huggingface.co")  # a mirror's own links get their form when they are fetched
 MODEL_EXTENSIONS = (
     ".safetensors",
     ".sft",
@@ -75,29 +78,34 @@ def safe_directory(value: object) -> str:
 
 
 def clean_url(value: object) -> str:
-    """An http(s) link in the form that fetches (``/resolve/``), or "" when it is none."""
-    if not isinstance(value, str) or len(value) > LONGEST_URL:
+    """An http(s) link in the form that fetches, or "" when it is none.
+
+    Blanks are %20, logins and account secrets are left out, signatures stay: they are part of the address. On the Hub,
+    and only there, /blob/ is the page of a file and becomes /resolve/, and a query only names the download.
+    """
+    if not isinstance(value, str) or url_problem(value):
         return ""
-    url = value.strip()
-    if not url.isprintable() or " " in url:
-        return ""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:  # "http://[" is not an address
-        return ""
-    if parts.scheme.lower() not in {"http", "https"} or not host or "@" in parts.netloc:
-        return ""
-    path, query = parts.path, parts.query
-    if re.search(r"/(blob|resolve)/", path):
-        # A Hub link: the page of a file, or the file with a query that only names the download.
-        path, query = path.replace("/blob/", "/resolve/", 1), ""
-    return urlunsplit((parts.scheme.lower(), parts.netloc, path, query, ""))
+    url, _ = without_secrets(value.strip())
+    parts = urlsplit(url.replace(" ", "%20"))
+    return HUB.file_address(urlunsplit((parts.scheme.lower(), parts.netloc, parts.path, parts.query, "")))
+
+
+def url_problem(value: str) -> str:
+    """Why a link cannot be used, as the end of a sentence; "" when it can."""
+    if len(value) > LONGEST_URL:
+        return f"it is longer than {LONGEST_URL} letters"
+    url, _ = without_secrets(value.strip())
+    if problem := address_problem(url):
+        return problem
+    return "" if url.isprintable() else "it holds a control or an invisible character. Copy it again, or type it"
 
 
 def url_key(url: str) -> str:
-    """What two links to the same file have in common: no query, /blob/ as /resolve/."""
-    return clean_url(url).partition("?")[0]
+    """What two links to the same file have in common: /blob/ as /resolve/ on the Hub, elsewhere the query without its
+    signature and without what only names the download. A ?fileId= is another file."""
+    parts = urlsplit(without_signature(clean_url(url)))
+    query = "&".join(part for part in parts.query.split("&") if not part.startswith("download="))
+    return urlunsplit(parts._replace(query=query))
 
 
 def url_basename(url: str) -> str:

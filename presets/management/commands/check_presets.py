@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
 from presets.check import BAD, check
 from presets.install import UnknownPreset, find_preset
@@ -35,14 +36,14 @@ class Command(BaseCommand):
                 {
                     "presets": list(one.preset_ids),
                     "path": one.path,
-                    "url": one.url,
+                    "url": masked(one.url),
                     "status": one.answer,
                     "message": one.message,
                     "size_bytes": one.size,
                 }
             )
             if not options["json"]:
-                self.stdout.write(f"{one.answer:11} {one.path}  {one.url}  {one.message}".rstrip())
+                self.stdout.write(f"{one.answer:11} {one.path}  {masked(one.url)}  {one.message}".rstrip())
         if options["json"]:
             self.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False))
         else:

@@ -25,6 +25,8 @@ class Command(BaseCommand):
         export = locks.export(paths)
         for path in export.left_out:
             self.stderr.write(f"Left out: {path}. Where it comes from is not on record: run verify_models.")
+        for path in export.signed:
+            self.stderr.write(f"Left out: {path}. Its address holds a signature, which is yours and ends.")
         if not export.files:
             raise CommandError("There is nothing to write down: no file here was installed by ComfyDash.")
         text = locks.to_text(export.files)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from downloads.transfer.addresses import masked
 from settings_app.sizes import human_size
 from workflows.library import workflow_files
 from workflows.matching import ModelState, matcher
@@ -64,7 +65,7 @@ def _model(state: ModelState) -> dict[str, Any]:
     return {
         "directory": state.use.directory,
         "name": state.use.name,
-        "url": state.provider.url if state.provider else state.use.url,
+        "url": masked(state.provider.url if state.provider else state.use.url),
         "needed": state.use.needed,
         "status": state.status,
         "providers": [vars(provider) for provider in state.providers],
@@ -88,4 +89,4 @@ def _remedy(state: ModelState) -> str:
         return f": {state.problem}"
     if state.found is not None and state.to_fix:
         return f", found at {state.found.path}"
-    return f" from {state.provider.url}" if state.provider else ", and nobody says from where"
+    return f" from {masked(state.provider.url)}" if state.provider else ", and nobody says from where"

@@ -1,0 +1,44 @@
+"""The proxies of the environment: what cannot be one, said at the start."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from settings_app.parsers import login_problem
+
+NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def problems() -> list[str]:
+    """A sentence for each variable, without its value: that may hold a password."""
+    found = []
+    for name in NAMES:
+        for spelling in (name.lower(), name):
+            if problem := proxy_problem(os.environ.get(spelling, "")):
+                found.append(f"{spelling} cannot be used: {problem}. Downloads that need it fail.")
+    return found
+
+
+def proxy_problem(value: str) -> str:
+    """Why no proxy can be reached by this address, as a part of a sentence; "" when one can."""
+    value = value.strip()
+    if not value:
+        return ""
+    if not value.isprintable() or re.search(r"\s", value):
+        return "it holds a blank, a line break or an invisible character"
+    if problem := login_problem(value if "://" in value else f"http://{value}"):
+        return problem
+    # What names no scheme is an http proxy, to requests too.
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        port = parts.port
+    except ValueError:
+        return "its port is no number from 1 to 65535, or its host is none"
+    if parts.scheme.lower().startswith("socks"):
+        return "" if find_spec("socks") else "SOCKS proxies need the package PySocks, which is not installed"
+    if parts.scheme.lower() not in {"http", "https"}:
+        return "a proxy's address begins with http://"
+    return "" if parts.hostname and port != 0 else "it names no host, or port 0"
