@@ -10,8 +10,10 @@ from pathlib import Path
 
 
 def ignores_case(folder: Path) -> bool:
-    """Asks the disk once for each folder; leaves nothing there. False where nobody can ask."""
+    """Asks the disk once for each folder (or for the one it will be made in); leaves nothing. False if it cannot."""
     try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
         found = folder.stat()
         return _ignores_case(folder, found.st_dev, found.st_ino)
     except OSError:

@@ -40,11 +40,15 @@ int renameat(int x, const char *a, int y, const char *b) {
     return NEXT(renameat)(x, a, y, b);
 }
 int rename(const char *a, const char *b) { return renameat(AT_FDCWD, a, AT_FDCWD, b); }
+/* Python writes at offsets by pwritev2 and pwrite, whatever its own calls are named. */
+ssize_t pwritev64v2(int fd, const struct iovec *v, int n, off64_t at, int flags) {
+    return refused("REFUSE_pwrite") ? -1 : NEXT(pwritev64v2)(fd, v, n, at, flags);
+}
 ssize_t pwritev64(int fd, const struct iovec *v, int n, off64_t at) {
     return refused("REFUSE_pwrite") ? -1 : NEXT(pwritev64)(fd, v, n, at);
 }
-ssize_t pwritev(int fd, const struct iovec *v, int n, off_t at) {
-    return refused("REFUSE_pwrite") ? -1 : NEXT(pwritev)(fd, v, n, at);
+ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at) {
+    return refused("REFUSE_pwrite") ? -1 : NEXT(pwrite64)(fd, bytes, n, at);
 }
 static int locks(int command) {
     return command == F_SETLK || command == F_SETLKW || command == F_OFD_SETLK || command == F_GETLK;
