@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from comfydash.database import explain
+from volumes.files import NO_LINKS, sync_file
 
 
 class BackupError(Exception):
@@ -50,8 +51,8 @@ def _copy(source: Path, draft: Path) -> None:
         verdict = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise BackupError(f"The copy is not sound ({verdict}), so it was not kept. Start ComfyDash again: it repairs.")
-    with draft.open("rb") as written:
-        os.fsync(written.fileno())
+    with draft.open("rb+") as written:
+        sync_file(written.fileno())
 
 
 def _publish(draft: Path, target: Path) -> None:
@@ -59,5 +60,7 @@ def _publish(draft: Path, target: Path) -> None:
         os.link(draft, target)  # unlike rename, this cannot replace what appeared meanwhile
     except FileExistsError as error:
         raise BackupError(f"{target} exists already, and a backup is never overwritten.") from error
-    except OSError:  # a file system without hard links
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
         draft.rename(target)

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from volumes.files import write_whole
+
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0  # a start must not wait longer for the check of a large database
@@ -101,7 +103,7 @@ class CarryOver:
         return cls(file.with_name(f"{file.name}.carry-over"))
 
     def begin(self, kind: str, aside: Path, why: str) -> None:
-        self.note.write_text(json.dumps({"kind": kind, "file": aside.name, "why": why}))
+        write_whole(self.note, json.dumps({"kind": kind, "file": aside.name, "why": why}).encode(), durable=True)
 
     def pending(self) -> tuple[str, Path, str] | None:
         """``(kind, file, why)``; kind is ``corrupt`` or ``older``."""

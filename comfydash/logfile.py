@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging.handlers
+import os
 from typing import Any
 
 
@@ -14,3 +15,13 @@ class RotatingFile(logging.handlers.WatchedFileHandler):
 
     def __init__(self, filename: str, **kwargs: Any) -> None:
         super().__init__(filename, encoding="utf-8", **kwargs)
+
+    def _open(self) -> Any:
+        # Not for others to read: names of models, addresses, what hosts answered.
+        return open(  # closed by the handler
+            self.baseFilename,
+            self.mode,
+            encoding=self.encoding,
+            errors=self.errors,
+            opener=lambda name, flags: os.open(name, flags, 0o600),
+        )

@@ -14,6 +14,8 @@ from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from volumes.files import write_whole
+
 
 def _file() -> Path:
     return Path(settings.DATA_DIR) / "notice.json"
@@ -21,7 +23,7 @@ def _file() -> Path:
 
 def keep(title: str, text: str) -> None:
     """Show it from now on. The newest one replaces an earlier one; the activity has them all."""
-    _file().write_text(json.dumps({"title": title, "text": text}))
+    write_whole(_file(), json.dumps({"title": title, "text": text}).encode())
 
 
 def current() -> dict[str, str] | None:

@@ -161,7 +161,7 @@ else:
     # "database is locked" whatever the time-out.
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "comfydash.sqlite",
             "NAME": DATABASE_FILE,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",

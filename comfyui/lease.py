@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import platform
 from datetime import timedelta
 from uuid import uuid4
@@ -15,6 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from comfyui.models import PollerLease
+from volumes.locks import FileLock
 
 LASTS = timedelta(seconds=30)  # how long nobody watches after a machine died; longer than a poller waits at most
 RENEW = 10.0  # seconds
@@ -29,7 +28,7 @@ class Lease:
     """
 
     def __init__(self) -> None:
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
         self._place = ""  # the same for every process that meets at this lock
         self._holder = ""
 
@@ -55,18 +54,17 @@ class Lease:
         try:
             PollerLease.objects.filter(pk=PollerLease.ONLY, holder=self._holder).update(holder="", expires_at=Now())
         finally:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _lock_here(self) -> bool:
-        lock = os.open(settings.DATA_DIR / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = FileLock(settings.DATA_DIR / FILE)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            name = os.read(lock, 32) or _named(lock)
-        except OSError as error:
-            os.close(lock)
-            if isinstance(error, BlockingIOError):
+            if not lock.take():
                 return False
+            name = _name_of(lock)
+        except OSError:
+            lock.release()
             raise
         # With the machine's name: where a network volume does not carry the lock, its machines are told apart.
         self._place = hashlib.sha256(name + platform.node().encode()).hexdigest()[:16] + ":"
@@ -75,8 +73,13 @@ class Lease:
         return True
 
 
-def _named(lock: int) -> bytes:
-    """Two volumes on machines of one name are two places: each lock gets a name of its own."""
+def _name_of(lock: FileLock) -> bytes:
+    """Two volumes on machines of one name are two places: each lock gets a name of its own, in its file."""
+    try:
+        if name := lock.path.read_bytes()[:32]:
+            return name
+    except FileNotFoundError:  # a volume without locks
+        pass
     name = uuid4().hex.encode()
-    os.write(lock, name)
+    lock.path.write_bytes(name)
     return name

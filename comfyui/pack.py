@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comfyui import folders
+from volumes.files import write_whole
 
 PACK = "comfydash_workflows"
 INIT = """# Made by ComfyDash, so that a link can open a workflow here. It adds no nodes; delete the folder at any time.
@@ -71,10 +72,8 @@ def put(name: str, workflow: bytes) -> str:
     """Write a workflow where a link opens it; answers its name there. Raises CannotSetUp."""
     slug = slug_of(name)
     file = _folder() / "example_workflows" / f"{slug}.json"
-    part = file.with_suffix(".part")
     try:
-        part.write_bytes(workflow)
-        part.replace(file)
+        write_whole(file, workflow, mode=0o666)
     except OSError as error:
         raise CannotSetUp(
             f"{file} cannot be written: {error.strerror}. Set the folder up again in Settings."

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from downloads.models import WorkerState
+from volumes import locks
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ def touch_file() -> None:
         return
     try:
         file = settings.DATA_DIR / "worker.heartbeat"
-        file.touch()
-        os.utime(file)
+        file.touch(mode=0o600)
+        locks.touch(file)
     except OSError as error:
         log.warning("No heartbeat file: %s", error)
 

@@ -17,5 +17,6 @@ def transfer_options() -> Options:
         rate_limit=lambda: preferences.get("rate_limit"),
         allow_private_hosts=settings.ALLOW_PRIVATE_HOSTS,
         retry_base=settings.TRANSFER_RETRY_BASE,
+        disk_reserve=preferences.get("disk_reserve"),
         stall_seconds=settings.TRANSFER_STALL_SECONDS,
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from huey import RedisHuey, SqliteHuey
 from huey.consumer import Consumer
+
+from volumes.files import make_private
 
 LOOK = 0.3  # seconds between two looks for a signal: so much later a stop begins
 _stop = threading.Event()  # outside a consumer (tests, commands) nobody sets it
@@ -30,6 +34,11 @@ def _remember(consumer: Consumer) -> Consumer:
 
 
 class SqliteWorkerHuey(SqliteHuey):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        with suppress(OSError):  # a volume without modes
+            make_private(Path(options["filename"]), create=True)
+        super().__init__(*args, **options)
+
     def create_consumer(self, **options: Any) -> Consumer:
         return _remember(super().create_consumer(**options))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import connection
+
+from volumes.locks import FileLock
 
 ADVISORY_LOCK = 0x436F6D6679  # any number that nobody else takes in this database
 
@@ -17,22 +17,18 @@ ADVISORY_LOCK = 0x436F6D6679  # any number that nobody else takes in this databa
 def worker_lock() -> Iterator[bool]:
     """True while this process alone drains. A lock that is given means: no other drain is alive.
 
-    An flock on a file in the data directory; on PostgreSQL a session advisory lock, which works across machines.
+    A lock file in the data directory; on PostgreSQL a session advisory lock, which works across machines.
     """
     if connection.vendor == "postgresql":
         with _advisory_lock() as held:
             yield held
         return
-    descriptor = os.open(settings.DATA_DIR / "worker.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = FileLock(settings.DATA_DIR / "worker.lock")
+    held = lock.take()
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield held
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 @contextmanager

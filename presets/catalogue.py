@@ -13,7 +13,7 @@ from downloads.models import WantedFile
 from presets import starter, templates_source
 from presets.document import BadDocument, Document, is_preset_id, parse_document
 from presets.preset import Category, Preset, PresetFile
-from presets.rivals import Rivals, find_rivals, warn_of_rivals
+from presets.rivals import Rivals, find_rivals, warn_of_case, warn_of_rivals
 
 __all__ = ["Catalogue", "Category", "Preset", "PresetFile", "catalogue", "forget", "is_preset_id", "wanted_files"]
 
@@ -89,6 +89,7 @@ def _read() -> Catalogue:
     document, problem = _read_file()
     templates = templates_source.templates()
     presets = {**warn_of_rivals(document.presets), **{preset.id: preset for preset in templates.presets}}
+    presets = warn_of_case(presets, settings.MODELS_DIR)
     problems = tuple(filter(None, (problem, *document.problems, templates.problem)))
     for sentence in problems:
         log.warning("Catalogue: %s", sentence)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,6 +19,8 @@ from presets.document import BadDocument, Document, parse_document
 from presets.fetch_document import Unacceptable, Unreachable, fetch_document
 from presets.preset import Preset
 from presets.yaml_tree import DOCUMENT_MAX
+from volumes.files import write_whole
+from volumes.locks import FileLock
 
 NAMED = 100  # ids of each kind that an activity entry lists
 
@@ -144,13 +144,14 @@ def _one_at_a_time() -> Iterator[None]:
     """Two refreshes, in whatever process, compare and replace one after the other."""
     try:
         settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-        lock = (settings.DATA_DIR / "presets.lock").open("wb")
+        lock = FileLock(settings.DATA_DIR / "presets.lock")
+        lock.wait()
     except OSError as error:
         raise _not_writable(settings.DATA_DIR, error) from error
-    with lock:
-        with suppress(OSError):  # a file system without locks: what follows is atomic in each step anyway
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _replace(data: bytes) -> None:
@@ -162,29 +163,10 @@ def _replace(data: bytes) -> None:
         if old == data:
             return  # the .bak is worth more as it is
         if old is not None:
-            _write(path.with_name(path.name + ".bak"), old)
-        _write(path, data)
+            write_whole(path.with_name(path.name + ".bak"), old, mode=0o666, durable=True)
+        write_whole(path, data, mode=0o666, durable=True)
     except OSError as error:
         raise _not_writable(path, error) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), path.stat().st_mode & 0o777 if path.exists() else 0o644)
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _not_writable(path: Path, error: OSError) -> RefreshError:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from downloads.disk import canonical
 from downloads.files import Remote
 from presets.preset import Preset
+from volumes.names import folded, ignores_case
 from workflows.scanner.names import url_key
 
 OTHERS_NAMED = 3  # other presets that a sentence lists by name
@@ -37,6 +39,33 @@ def warn_of_rivals(presets: Mapping[str, Preset]) -> dict[str, Preset]:
         preset.id: replace(preset, warnings=(*preset.warnings, *_sentences(preset, rivals)))
         for preset in presets.values()
     }
+
+
+def warn_of_case(presets: Mapping[str, Preset], models: Path) -> dict[str, Preset]:
+    """With a warning on each preset whose file is, on this volume, the same as one that another spelling names."""
+    spellings: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for preset in presets.values():
+        for file in preset.files:
+            path = canonical(file.path)
+            spellings[folded(path)][path].append(preset.id)
+    clashes = {key: paths for key, paths in spellings.items() if len(paths) > 1}
+    if not clashes or not ignores_case(models):
+        return dict(presets)
+    return {
+        preset.id: replace(preset, warnings=(*preset.warnings, *_case_sentences(preset, clashes)))
+        for preset in presets.values()
+    }
+
+
+def _case_sentences(preset: Preset, clashes: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
+    for file in preset.files:
+        path = canonical(file.path)
+        for other, owners in clashes.get(folded(path), {}).items():
+            if other != path:
+                yield (
+                    f"{file.path} and {other} of {_listed(owners)} are one file here: this models folder does not tell "
+                    "capital letters from small ones. Rename one of them in the catalogue to have both."
+                )
 
 
 def differing(preset: Preset, rivals: Rivals, remotes: Mapping[str, Remote]) -> list[str]:

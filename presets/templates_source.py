@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +20,7 @@ from django.conf import settings
 from downloads.transfer import TransferError, parse_model_path
 from presets.preset import Category, Preset, PresetFile
 from settings_app.sizes import human_size
+from volumes.files import write_whole
 from workflows.scanner import VERSION as SCANNER_VERSION
 from workflows.scanner import ModelUse, scan_bytes
 
@@ -185,9 +184,6 @@ def _keep(found: Templates) -> None:
         "categories": {name: asdict(category) for name, category in found.categories.items()},
     }
     try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".templates.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(name).replace(place)
+        write_whole(place, json.dumps(content).encode())
     except OSError as error:
         log.debug("The templates are read anew at the next start: %s", error)

@@ -9,7 +9,6 @@ import hashlib
 import logging
 import os
 import pkgutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -23,6 +22,7 @@ from comfyui.client import Client, ComfyError
 from comfyui.thumbnails import Picture, type_of
 from presets.still import still
 from presets.templates_source import template_names
+from volumes.files import write_whole
 
 PACKAGES = "comfyui_workflow_templates_media_"  # what the optional packages' modules begin with
 FIRST = "-1"  # NAME-1.webp is a template's first picture
@@ -150,10 +150,7 @@ def _keep(key: str, data: bytes) -> None:
     folder = _folder()
     try:
         folder.mkdir(exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(folder / key)
+        write_whole(folder / key, data)
         if data:
             (folder / (key + MISSING)).unlink(missing_ok=True)
         _make_room(folder)

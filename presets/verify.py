@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from django.utils import timezone
-
 from downloads.disk import FoundFile, canonical, models_index
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, WantedFile
 from downloads.queue import enqueue
@@ -141,5 +139,7 @@ def repair(bad: Iterable[Checked]) -> tuple[DownloadHistory | None, list[str]]:
     if not wanted:
         return None, without
     title = f"Repair of {len(wanted)} file{'' if len(wanted) == 1 else 's'}"
-    row, _ = enqueue(f"lock:repair-{timezone.now():%Y%m%d-%H%M%S}", title, wanted, force=True)
+    # By what is repaired: asked for twice it is one install, as with every other button.
+    digest = hashlib.sha256("\n".join(sorted(f"{file.path} {file.sha256}" for file in wanted)).encode()).hexdigest()
+    row, _ = enqueue(f"lock:repair-{digest[:16]}", title, wanted, force=True)
     return row, without

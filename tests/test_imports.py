@@ -23,7 +23,7 @@ LEVELS = (
 LEVEL = {app: level for level, apps in enumerate(LEVELS) for app in apps}
 
 # Packages that know no Django may be imported from anywhere: they are libraries that live in an app's room.
-LIBRARIES = ("downloads.transfer", "workflows.scanner")
+LIBRARIES = ("downloads.transfer", "volumes", "workflows.scanner")
 
 # The two ground apps know each other's rows, how to tell of a change, and how long the log is to be kept.
 BETWEEN_NEIGHBOURS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from django.core import signing
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
+from volumes.files import create_new
 from workflows import library
 from workflows.library import LOCAL
 from workflows.scanner import scan_bytes, workflow_json
@@ -119,18 +119,13 @@ def save(dropped: Dropped) -> str:
 
 def _write_new(folder: Path, stem: str, data: bytes) -> str:
     """The name that the file got: with -2, -3 … when others have it. A half-written file never has a final name."""
-    partial = folder / f".{stem}.{os.getpid()}.new"
-    try:
-        partial.write_bytes(data)
-        for number in range(1, 1000):
-            name = f"{stem}.json" if number == 1 else f"{stem}-{number}.json"
-            try:
-                (folder / name).hardlink_to(partial)
-            except FileExistsError:
-                if (folder / name).read_bytes() == data:
-                    return name  # saved before
-                continue
-            return name
-    finally:
-        partial.unlink(missing_ok=True)
+    for number in range(1, 1000):
+        name = f"{stem}.json" if number == 1 else f"{stem}-{number}.json"
+        try:
+            create_new(folder / name, data)
+        except FileExistsError:
+            if (folder / name).read_bytes() == data:
+                return name  # saved before
+            continue
+        return name
     raise CannotSave(f"There are too many workflows named {stem}. Rename the file and drop it again.")

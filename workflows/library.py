@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 
 from presets.templates_source import templates_folder
+from volumes.files import write_whole
 from workflows.scanner import VERSION, ModelUse, Scan, scan_file
 
 TEMPLATES, LOCAL = "templates", "local"
@@ -266,9 +266,6 @@ def _keep(scans: dict[str, tuple[_Stamp, Scan]]) -> None:
         kept[path] = (stamp, vars(scan) | {"models": models, "node_types": sorted(scan.node_types)})
     place = _place()
     try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".workflows.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"version": VERSION, "scans": kept}, file)
-        Path(name).replace(place)
+        write_whole(place, json.dumps({"version": VERSION, "scans": kept}).encode())
     except OSError as error:
         log.debug("The workflows are read anew at the next start: %s", error)

@@ -10,6 +10,8 @@ import os
 import shutil
 from pathlib import Path
 
+from volumes.files import write_whole
+
 log = logging.getLogger(__name__)
 
 SIZE = 8 * 2**20
@@ -31,7 +33,4 @@ def settle(data_dir: Path) -> None:
 
 
 def _fill(file: Path) -> None:
-    draft = file.with_name(f".{file.name}")
-    with draft.open("wb") as out:
-        out.write(os.urandom(SIZE))  # nothing that a file system could compress or leave out
-    draft.replace(file)
+    write_whole(file, os.urandom(SIZE))  # nothing that a file system could compress or leave out

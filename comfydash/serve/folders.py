@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 
 from comfydash.serve.trouble import CannotStart
+from volumes.files import make_private
+from volumes.locks import has_record_locks
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ def prepare_data_dir(folder: Path) -> None:
         raise CannotStart(
             f"The folder {folder} cannot be written ({error.strerror}) by {who_we_are()}. {_remedy(folder, error)}"
         ) from error
+    check_locks(folder)
 
 
 def _remedy(folder: Path, error: OSError) -> str:
@@ -38,14 +41,39 @@ def _remedy(folder: Path, error: OSError) -> str:
     return f"Give {place} to this user (chown -R {os.geteuid()} {place}), or {other}"
 
 
+PRIVATE = ("dashboard.db*", "queue.db*", "secret_key", "notice.json", "*.lock")  # they hold or lead to secrets
+
+
 def keep_private(folder: Path) -> None:
-    """Make the files that hold secrets readable by us alone, before anything is in them. SQLite's -wal follows suit."""
+    """What holds secrets is readable by us alone, before anything is in it; also what an earlier version made."""
     for name in ("queue.db", *([] if os.environ.get("DATABASE_URL") else ["dashboard.db"])):
-        try:
-            os.close(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600))
-            (folder / name).chmod(0o600)
-        except OSError as error:  # a file system without modes, a file of somebody else's
-            log.warning("%s may be readable by others: %s", folder / name, error.strerror)
+        _make_private(folder / name, create=True)
+    for pattern in PRIVATE:
+        for file in folder.glob(pattern):
+            _make_private(file)
+
+
+def _make_private(file: Path, *, create: bool = False) -> None:
+    try:
+        make_private(file, create=create)
+    except OSError as error:  # a file system without modes, a file of somebody else's
+        log.warning("%s may be readable by others: %s", file, error.strerror)
+
+
+def check_locks(folder: Path) -> None:
+    """Raises CannotStart where SQLite could not share its file between processes."""
+    if os.environ.get("DATABASE_URL"):
+        return
+    try:
+        works = has_record_locks(folder)
+    except OSError as error:  # a full disk: said elsewhere
+        log.debug("Locks were not tried: %s", error)
+        return
+    if not works:
+        raise CannotStart(
+            f"The volume of {folder} knows no locks at all, and without them SQLite damages its database as soon as "
+            "two processes use it. Set COMFYDASH_DATA_DIR to a folder on a local disk; the models may stay."
+        )
 
 
 def who_we_are() -> str:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from comfydash.logfile import RotatingFile
+from volumes.files import make_private
 
 FORMAT = "{asctime} {levelname} {name} {message}"
 LARGEST, KEPT = 10 * 2**20, 5  # bytes of one file, number of older ones
@@ -18,6 +19,8 @@ def open_log(folder: Path) -> Path:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for older in folder.glob(f"{file.name}*"):  # earlier versions made them readable by everybody
+            make_private(older)
         handlers.append(RotatingFile(str(file)))
     except OSError as error:
         sys.stderr.write(f"No log file: {error}. Set COMFYDASH_LOG_DIR to a writable folder.\n")

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
 import os
 import socket
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from comfydash.serve.trouble import CannotStart
+from volumes.locks import DEAD_SECONDS, FileLock
 
 log = logging.getLogger(__name__)
 
 Role = Literal["web", "worker"]
-NOT_SUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 
 
 class RoleLock:
-    """An flock that ends with the process, however that ends. The file says who holds it."""
+    """A lock that ends with the process, however that ends. The file says who holds it."""
 
     def __init__(self, data_dir: Path, role: Role) -> None:
         self.role = role
         self.path = data_dir / f"serve-{role}.lock"
-        self._descriptor: int | None = None
+        self._lock = FileLock(self.path)
 
     def take(self) -> None:
         """Keep it. Raises CannotStart, naming the holder."""
@@ -38,7 +37,7 @@ class RoleLock:
 
     def is_free(self) -> bool:
         """Whether nobody holds it right now; it is not kept."""
-        free = self._try()
+        free = self._lock.take()
         self.release()
         return free
 
@@ -51,26 +50,13 @@ class RoleLock:
             return f"whoever holds {self.path}"
 
     def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        self._lock.release()
 
     def _try(self) -> bool:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        except OSError as error:
-            if error.errno not in NOT_SUPPORTED:
-                os.close(descriptor)
-                raise
-            log.warning(
-                "This volume has no file locks: take care that only one ComfyDash runs on %s.", self.path.parent
-            )
-        self._descriptor = descriptor
-        return True
+        taken = self._lock.take()
+        if self._lock.without_flock:
+            _say_once(self.path.parent)
+        return taken
 
     def sign(self, address: str) -> None:
         """Say who holds it."""
@@ -80,9 +66,18 @@ class RoleLock:
             "address": address,
             "since": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         }
-        assert self._descriptor is not None
+        assert self._lock.is_held
         try:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, json.dumps(note).encode(), 0)
+            self.path.write_text(json.dumps(note))
         except OSError as error:  # a full disk: the lock holds, only its note is missing
             log.warning("%s: %s", self.path, error.strerror)
+
+
+@cache
+def _say_once(folder: Path) -> None:
+    log.warning(
+        "The volume of %s has no file locks: files that name their holder take their place. After a machine was "
+        "switched off, another one has to wait %.0f s before it may take over.",
+        folder,
+        DEAD_SECONDS,
+    )

@@ -7,7 +7,6 @@ Ends with 1, after saying why, when ComfyDash cannot run like this.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 import os
 import sys
@@ -18,11 +17,16 @@ from typing import TYPE_CHECKING
 from comfydash.serve.lifeline import Lifeline
 from comfydash.serve.setup import load_django
 from comfydash.serve.trouble import CannotStart
+from volumes.files import sweep_drafts
+from volumes.locks import FileLock
 
 if TYPE_CHECKING:
     from django.core.checks import CheckMessage
 
 log = logging.getLogger("comfydash.serve")
+
+# How drafts in the data folder begin that earlier versions left; theirs had no common ending.
+DRAFTS = (".templates.", ".workflows.", ".secret_key.", ".ballast", ".dashboard", ".presets.", ".locks.", ".serve-")
 
 
 def main(arguments: list[str]) -> int:
@@ -42,6 +46,8 @@ def main(arguments: list[str]) -> int:
         log.error("%s", trouble)
         return 1
     _tidy()
+    if options.alone:
+        _sweep()
     if options.host:
         _invite(options.host, options.port)
     return 0
@@ -59,8 +65,7 @@ def _prepare_database(alone: bool) -> None:
     from downloads.drain import fail_interrupted
 
     file: Path | None = None if settings.DATABASE_URL else settings.DATABASE_FILE
-    with (settings.DATA_DIR / "prepare.lock").open("w") as turn:  # two containers may start at once
-        fcntl.flock(turn, fcntl.LOCK_EX)
+    with FileLock(settings.DATA_DIR / "prepare.lock"):  # two containers may start at once
         try:
             if file:
                 rescue.set_aside_if_needed(file, alone)
@@ -102,6 +107,20 @@ def _tidy() -> None:
             log.info("%d entries of the activity were older than the retention and are gone.", pruned)
     except DatabaseError as error:
         log.warning("Not tidied up: %s", error)
+
+
+def _sweep() -> None:
+    """Drafts that killed writers left. Nobody else runs now but commands, whose own drafts are spared."""
+    from django.conf import settings
+
+    folders = [
+        settings.DATA_DIR,
+        settings.DATA_DIR / "thumbnails",
+        settings.PRESETS_FILE.resolve().parent,
+        settings.WORKFLOW_DIRS[0],
+    ]
+    if swept := sweep_drafts(folders) + sweep_drafts(folders[:1], DRAFTS) + sweep_drafts(folders[1:2], (".",)):
+        log.info("%d unfinished files of writers that were killed are gone.", swept)
 
 
 def _invite(host: str, port: int) -> None:

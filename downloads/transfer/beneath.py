@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from downloads.transfer.errors import TransferError
+from volumes.files import NO_LINKS
 
 MAX_LINKS = 16
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -66,7 +67,7 @@ class _Walk:
     def _down(self, name: str) -> None:
         if self.create:
             with suppress(FileExistsError), writing(self.root / name):
-                os.mkdir(name, 0o755, dir_fd=self.here)
+                os.mkdir(name, 0o777, dir_fd=self.here)
         try:
             self.stack.append(os.open(name, FOLDER, dir_fd=self.here))
         except OSError as error:
@@ -109,7 +110,7 @@ def open_beneath(root: Path, path: str, flags: int, *, create_folders: bool = Fa
     with folder_beneath(root, path, create=create_folders) as (folder, name), writing(root / path):
         try:
             # O_NONBLOCK: a FIFO put there must not hang us; it means nothing for regular files.
-            handle = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o644, dir_fd=folder)
+            handle = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o666, dir_fd=folder)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise TransferError(
@@ -172,10 +173,16 @@ def link_beneath(root: Path, source: str, target: str) -> str:
         except FileExistsError:
             raise _in_the_way(target) from None
         except OSError as error:
-            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}:
+            if error.errno not in NO_LINKS:
                 raise
         way = os.path.relpath(Path("/", source), Path("/", target).parent)
-        os.symlink(way, target_name, dir_fd=target_folder)
+        try:
+            os.symlink(way, target_name, dir_fd=target_folder)
+        except OSError as error:
+            if error.errno not in NO_LINKS - {errno.EXDEV, errno.EACCES}:
+                raise
+            sentence = f"The volume of {root} knows no links, so each name needs its own copy. Nothing was changed."
+            raise TransferError(sentence, reason="not_writable") from error
         return "symbolic"
 
 
@@ -209,6 +216,31 @@ def storage_refusal(error: OSError, place: Path) -> TransferError | None:
         errno.ENAMETOOLONG: "cannot store a name of this length. Shorten it",
     }.get(error.errno or 0)
     return TransferError(f"{place} {why}, then retry.", reason="not_writable") if why else None
+
+
+# What a volume answers that only takes bytes one after the other. On an open file none of them is about permission.
+NO_RANDOM_WRITES = frozenset(
+    {errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL, errno.EBADF, errno.ESPIPE, errno.ENOSYS, errno.ENXIO}
+)
+
+
+@contextmanager
+def at_any_offset(place: Path) -> Iterator[None]:
+    """Around writes into the middle of an open file. Names volumes that have none; the bytes that are there stay."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_RANDOM_WRITES:
+            raise
+        raise no_random_writes(place) from error
+
+
+def no_random_writes(place: Path) -> TransferError:
+    return TransferError(
+        f"The volume of {place} cannot write into the middle of a file, as an install has to. With rclone, mount it "
+        "with “--vfs-cache-mode writes”; else set COMFYDASH_MODELS_DIR to a folder on a disk. Then retry.",
+        reason="not_writable",
+    )
 
 
 def parts_of(path: str) -> list[str]:

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+UNKNOWN = 2**50  # bytes, as rclone reports for a bucket: a disk that does not say must not count as full
+
 
 @dataclass(frozen=True)
 class DiskSpace:
@@ -22,7 +24,10 @@ def disk_space(root: Path, quota: int | None = None, reserve: int = 0) -> DiskSp
     while not place.exists() and place != place.parent:
         place = place.parent
     figures = os.statvfs(place)
-    total, free = figures.f_blocks * figures.f_frsize, figures.f_bavail * figures.f_frsize
+    block = figures.f_frsize or figures.f_bsize
+    total, free = figures.f_blocks * block, figures.f_bavail * block
+    if not total:  # a volume that does not say
+        total = free = UNKNOWN
     if quota:
         total = min(total, quota)
         free = min(free, max(0, quota - used_bytes(root)))

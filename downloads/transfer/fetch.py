@@ -19,7 +19,7 @@ from downloads.transfer.partial import Partial, discard_partial, partial_bytes
 from downloads.transfer.paths import parse_model_path
 from downloads.transfer.probe import Located, locate
 from downloads.transfer.retry import Patience
-from downloads.transfer.room import check_room, without_room
+from downloads.transfer.room import check_reserve, check_room, without_room
 from downloads.transfer.source import Source, SourceChanged
 from downloads.transfer.state import Identity
 from downloads.transfer.structure import check_open
@@ -279,6 +279,8 @@ class Transfer:
     def _look(self, crew: Crew, partial: Partial, syncer: Syncer) -> None:
         """Called several times a second while bytes arrive; tells when it is time."""
         syncer.raise_error()
+        if not crew.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
+            check_reserve(self.wanted, self.options.disk_reserve)
         if self.teller.received(self.fetched + crew.received):
             self.teller.tell("downloading", partial.bytes_done, crew.source.facts.size, len(crew.connections))
 

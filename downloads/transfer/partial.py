@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -15,17 +14,21 @@ from typing import Self
 
 from downloads.transfer import state
 from downloads.transfer.beneath import (
+    NO_RANDOM_WRITES,
+    at_any_offset,
     delete_beneath,
     folder_beneath,
+    no_random_writes,
     open_beneath,
     parts_of,
     stat_beneath,
-    storage_refusal,
     writing,
 )
 from downloads.transfer.errors import TransferError
 from downloads.transfer.extents import Extents
 from downloads.transfer.state import Identity
+from volumes.files import rename_over, sync_file, sync_folder
+from volumes.locks import lock_open_file
 
 PART_SUFFIX = ".part"
 STATE_SUFFIX = ".part.state"
@@ -60,7 +63,7 @@ def discard_partial(root: Path, path: str) -> None:
     """Delete an unfinished file and its journal. TransferError(error) while a transfer is writing it."""
     parts_of(path)
     with suppress(FileNotFoundError):
-        handle = open_beneath(root, path + PART_SUFFIX, os.O_RDWR)
+        handle = open_beneath(root, path + PART_SUFFIX, os.O_RDONLY)
         try:
             _lock(handle, path)
             delete_beneath(root, path + PART_SUFFIX)
@@ -108,7 +111,7 @@ class Partial:
         with writing(self.place):
             self.handle = self._open()
             try:
-                self.journal = open_beneath(root, path + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                self.journal = _open_to_write(root, path + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             except (TransferError, OSError):
                 os.close(self.handle)  # and with it the lock
                 raise
@@ -121,7 +124,7 @@ class Partial:
     def _open(self) -> int:
         """The locked .part, made when there is none. The lock must be on the file that the name still leads to."""
         while True:
-            handle = open_beneath(self.root, self.part, os.O_RDWR | os.O_CREAT, create_folders=True)
+            handle = _open_to_write(self.root, self.part, os.O_RDWR | os.O_CREAT)
             try:
                 _lock(handle, self.path)
                 found = stat_beneath(self.root, self.part)
@@ -152,7 +155,7 @@ class Partial:
             self.extents, self._synced = Extents(), Extents()
             self.identity, self.size = identity, identity.size
             self._unnoted = 0
-            with writing(self.place):
+            with writing(self.place), at_any_offset(self.place):
                 os.ftruncate(self.handle, 0)
             self._write_journal_anew()
             self.advanced.notify_all()
@@ -172,7 +175,18 @@ class Partial:
                 if code in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
                     os.ftruncate(self.handle, max((end for _, end in self.extents), default=0))
                     raise OSError(code, os.strerror(code))
-            os.ftruncate(self.handle, self.size)
+            try:
+                os.ftruncate(self.handle, self.size)
+            except OSError as error:
+                if error.errno not in NO_RANDOM_WRITES:
+                    raise
+                self._reach_for_the_end(self.size)
+
+    def _reach_for_the_end(self, size: int) -> None:
+        """Some volumes only do not lengthen a file unless something is written; others refuse that too, told here."""
+        if os.fstat(self.handle).st_size < size:
+            with at_any_offset(self.place):
+                os.pwrite(self.handle, b"\0", size - 1)
 
     # --- bytes ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +198,7 @@ class Partial:
             self._writers += 1
         written = 0
         try:
-            with writing(self.place):
+            with writing(self.place), at_any_offset(self.place):
                 written = self._put(offset, buffers, length)
         finally:
             with self.advanced:
@@ -217,7 +231,8 @@ class Partial:
         return done
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
-        return os.preadv(self.handle, [buffer], offset)
+        with at_any_offset(self.place):
+            return os.preadv(self.handle, [buffer], offset)
 
     @property
     def front(self) -> int:
@@ -263,7 +278,8 @@ class Partial:
         with writing(self.place):
             if self._journaled > state.LARGEST:
                 self._write_journal_anew()
-            os.write(self.journal, line)
+            with at_any_offset(self.place):  # behind what an earlier line wrote
+                os.write(self.journal, line)
         self._journaled += len(line)
 
     def _write_journal_anew(self) -> None:
@@ -276,7 +292,7 @@ class Partial:
             os.write(handle, lines)
             flush_data(handle)
             with folder_beneath(self.root, fresh) as (folder, name):
-                os.rename(name, name.removesuffix(NEW), src_dir_fd=folder, dst_dir_fd=folder)
+                rename_over(name, name.removesuffix(NEW), folder)
         os.close(self.journal)
         self.journal, self._journaled = handle, len(lines)
 
@@ -285,8 +301,10 @@ class Partial:
     def finish(self, size: int) -> os.stat_result:
         """Cut to size, flush everything; what the file is now."""
         with writing(self.place):
-            os.ftruncate(self.handle, size)
-            os.fsync(self.handle)
+            if os.fstat(self.handle).st_size != size:
+                with at_any_offset(self.place):
+                    os.ftruncate(self.handle, size)
+            sync_file(self.handle)
         return os.fstat(self.handle)
 
     def publish(self, *, replace: bool) -> None:
@@ -296,8 +314,8 @@ class Partial:
                 raise TransferError(
                     f"{self.path} appeared while it was fetched. Move it away, then retry.", reason="path_conflict"
                 )
-            os.rename(name + PART_SUFFIX, name, src_dir_fd=folder, dst_dir_fd=folder)
-            os.fsync(folder)
+            rename_over(name + PART_SUFFIX, name, folder)
+            sync_folder(folder)
         _delete_journal(self.root, self.path)
 
     def discard(self) -> None:
@@ -313,8 +331,9 @@ class Partial:
             self._closed = True
             self.advanced.wait_for(lambda: self._writers == 0)
             self.advanced.notify_all()
-            os.close(self.journal)
-            os.close(self.handle)
+            for handle in (self.journal, self.handle):
+                with suppress(OSError):  # what a volume says only now, it has said of the bytes before
+                    os.close(handle)
 
     def __enter__(self) -> Self:
         return self
@@ -325,19 +344,39 @@ class Partial:
         self.close()
 
 
+def _open_to_write(root: Path, path: str, flags: int) -> int:
+    """As open_beneath, folders made; a volume that opens files only to be written in one go is named."""
+    try:
+        return open_beneath(root, path, flags, create_folders=True)
+    except (TransferError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, TransferError) else error
+        if isinstance(cause, OSError) and cause.errno in NO_RANDOM_WRITES and _takes_new_files(root, path):
+            raise no_random_writes(root / path) from error
+        raise
+
+
+def _takes_new_files(root: Path, path: str) -> bool:
+    probe = f"{path}.{os.getpid()}{NEW}"
+    try:
+        handle = open_beneath(root, probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            os.write(handle, b"x")
+        finally:
+            os.close(handle)
+            delete_beneath(root, probe)
+    except (TransferError, OSError):
+        return False
+    return True
+
+
 def flush_data(handle: int) -> None:
     """fdatasync, or what the system has instead."""
-    getattr(os, "fdatasync", os.fsync)(handle)
+    sync_file(handle, data_only=True)
 
 
 def _lock(handle: int, path: str) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    """Where a volume knows no locks the worker's lock must do: one process alone brings files."""
+    if not lock_open_file(handle):
         raise TransferError(
             f"Another transfer is writing {path}. Wait for it, or stop it first.", reason="error", retry=True
-        ) from None
-    except OSError as error:
-        # Some network file systems know no locks; the claim on the queue's row must do there.
-        if storage_refusal(error, Path(path)):
-            raise
+        )

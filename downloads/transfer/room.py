@@ -19,6 +19,12 @@ def check_room(wanted: Wanted, size: int | None, reserve: int) -> None:
         raise _disk_full("The disk is full", missing, "it then goes on by itself")
 
 
+def check_reserve(wanted: Wanted, reserve: int) -> None:
+    """While a file of unknown size arrives. Raises TransferError(disk_full) as soon as the reserve is touched."""
+    if reserve and disk_space(wanted.root).free < reserve:
+        raise TransferError("The disk is full up to its reserve.", reason="disk_full")
+
+
 def without_room(refusal: TransferError, wanted: Wanted, size: int | None, reserve: int) -> TransferError:
     """What to say of a disk that refused in the middle: how much is missing.
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from downloads.transfer.beneath import delete_beneath, folder_beneath, open_beneath, stat_beneath
 from downloads.transfer.errors import Stopped, TransferError
 from downloads.transfer.partial import Partial
+from volumes.files import NO_LINKS, rename_over, sync_folder
 
 FICLONE = 0x40049409  # linux/fs.h
 BLOCK = 1 << 20
 LINK_SUFFIX = ".link"  # the new name until the caller has had its last word
-NO_LINKS = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
 
 
 class Twin:
@@ -106,5 +106,5 @@ def publish_link(root: Path, path: str, *, replace: bool) -> None:
     with folder_beneath(root, path) as (folder, name):
         if not replace and stat_beneath(root, path):
             raise TransferError(f"{path} appeared in the meantime. Move it away, then retry.", reason="path_conflict")
-        os.rename(name + LINK_SUFFIX, name, src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
+        rename_over(name + LINK_SUFFIX, name, folder)
+        sync_folder(folder)

@@ -1,6 +1,5 @@
 """One poller, whatever the number of processes; never in the way, and it says what it sees."""
 
-import os
 import threading
 import time
 from datetime import timedelta
@@ -91,7 +90,8 @@ def test_a_dead_poller_of_this_data_directory_is_followed_at_once(db: None) -> N
     first, second = Lease(), Lease()
     assert first.take()
     assert not second.take()
-    os.close(first._lock or 0)  # as the kernel does for a killed process; the row says that it lives on
+    assert first._lock
+    first._lock.release()  # as the kernel does for a killed process; the row says that it lives on
     first._lock = None
     assert PollerLease.objects.get().holder != ""
     assert second.take()

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from django.core.management.base import OutputWrapper
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 
 from activity.models import Activity
 from downloads import heartbeat
@@ -342,6 +344,24 @@ def test_verify_models_finds_what_broke_and_repairs_only_that(models: Path, hub:
     assert broken.read_bytes() == right
     assert hub.sent("one.safetensors") == sent
     assert run("verify_models").status == 0
+
+
+def test_a_repair_asked_for_twice_is_one_install_and_another_repair_is_another(
+    models: Path, hub: FakeHub, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("install_preset", "BOTH", "--wait")
+    for path in ("vae/two.safetensors", "checkpoints/one.safetensors"):
+        broken = models / path
+        right = broken.read_bytes()
+        for seconds in (0, 5):
+            broken.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+            moment = timezone.now() + timedelta(seconds=seconds)
+            with monkeypatch.context() as clock:
+                clock.setattr(timezone, "now", lambda moment=moment: moment)
+                assert run("verify_models", "--repair").status == 0
+        broken.write_bytes(right)
+    repaired = [sorted(file.path for file in row.files.all()) for row in DownloadHistory.objects.active()]
+    assert sorted(repaired) == [["checkpoints/one.safetensors"], ["vae/two.safetensors"]]
 
 
 def test_verify_models_vouches_for_what_others_put_there(models: Path, hub: FakeHub, run: Run) -> None:

@@ -1,0 +1,98 @@
+"""Small files are replaced whole, on volumes that lack this and that, and no draft stays."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.volumes.refusing import refusing, run, start
+from volumes.files import sweep_drafts, write_whole
+from volumes.names import folded, ignores_case
+
+WRITE = """
+import sys
+from pathlib import Path
+from volumes.files import write_whole
+file = Path(sys.argv[1])
+write_whole(file, b"one", mode=0o666, durable=True)
+write_whole(file, b"two", mode=0o666, durable=True)
+print(file.read_text(), sorted(each.name for each in file.parent.iterdir()))
+"""
+KEY = """
+import sys
+from pathlib import Path
+from comfydash.secret_key import read_or_create
+sys.stdin.readline()
+print(read_or_create(Path(sys.argv[1])))
+"""
+FOLDER_SYNC = [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.ENOSYS]
+
+
+@pytest.mark.parametrize("code", FOLDER_SYNC)
+def test_a_folder_that_cannot_be_flushed_fails_no_write(tmp_path: Path, code: int) -> None:
+    assert run(WRITE, tmp_path / "x", **refusing(folder_fsync=code)) == "two ['x']"
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_what_is_about_the_bytes_is_never_forgiven(tmp_path: Path, code: int) -> None:
+    process = start(WRITE + "\n", tmp_path / "x", **refusing(folder_fsync=code))
+    process.communicate()
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "codes", [{"replace": errno.EEXIST}, {"replace": errno.EPERM}, {"chmod": errno.EPERM}, {"link": errno.EIO}], ids=str
+)
+def test_a_file_is_replaced_where_names_are_not_or_modes_are_refused(tmp_path: Path, codes: dict[str, int]) -> None:
+    assert run(WRITE, tmp_path / "x", **refusing(**codes)) == "two ['x']"
+
+
+@pytest.mark.parametrize(
+    "codes", [{}, {"link": errno.EPERM}, {"link": errno.ENOSYS, "flock": errno.ENOLCK}, {"link": errno.EIO}], ids=str
+)
+def test_starters_that_race_agree_on_the_key_without_hard_links(tmp_path: Path, codes: dict[str, int]) -> None:
+    file, volume = tmp_path / "data" / "secret_key", refusing(**codes)
+    starters = [start(KEY, file, **volume) for _ in range(4)]
+    for starter in starters:
+        assert starter.stdin
+        starter.stdin.write("go\n")
+        starter.stdin.flush()
+    assert {starter.communicate(timeout=60)[0].strip() for starter in starters} == {file.read_text()}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "inside").touch()
+    with pytest.raises(OSError):  # a folder is in the way
+        write_whole(tmp_path / "x", b"new")
+    assert [file.name for file in tmp_path.iterdir()] == ["x"]
+
+
+def test_drafts_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    dead = start("import os; print(os.getpid())")
+    pid = dead.communicate()[0].strip()
+    for name in (f".a.json.{pid}-1234.new", f".a.json.{os.getpid()}-1234.new", ".templates.xyz", ".keep", "b.new"):
+        (tmp_path / name).touch()
+    assert sweep_drafts([tmp_path], (".templates.",)) == 2
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f".a.json.{os.getpid()}-1234.new", ".keep", "b.new"]
+
+
+def test_a_new_public_file_follows_the_umask_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
+    program = "import os; os.umask(0o002)\n" + WRITE
+    run(program, tmp_path / "x")
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o664
+    (tmp_path / "x").chmod(0o640)
+    run(program, tmp_path / "x")
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
+
+
+def test_asking_about_capital_letters_leaves_nothing(tmp_path: Path) -> None:
+    assert not ignores_case(tmp_path)
+    assert not ignores_case(tmp_path / "missing")
+    assert list(tmp_path.iterdir()) == []
+    assert folded("VAE/Ä.safetensors") == folded("vae/a\u0308.safetensors")

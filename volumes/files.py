@@ -1,0 +1,195 @@
+"""Writing files on whatever volume: whole or not at all, durable where the volume can, private where it must be."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+# What link() answers where there are no hard links (rclone: EIO). What is done instead writes too, so it says what
+# is really wrong where it was something else.
+NO_LINKS = frozenset(
+    {
+        errno.EXDEV,
+        errno.EPERM,
+        errno.EACCES,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
+        errno.EMLINK,
+        errno.ENOSYS,
+        errno.EINVAL,
+        errno.ENOTTY,
+        errno.EIO,
+    }
+)
+# fsync of a folder on SMB, VirtualBox, DrvFs and others; never EIO, ENOSPC, EDQUOT, which are about the bytes.
+NO_FOLDER_SYNC = frozenset(
+    {
+        errno.EINVAL,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
+        errno.EBADF,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOSYS,
+        errno.EISDIR,
+        errno.ENOTTY,
+    }
+)
+NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+# rename() onto a file that is there, where a volume moves to free names only.
+NO_REPLACE = frozenset({errno.EEXIST, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EIO})
+NEW, OLD = ".new", ".old"  # endings of a draft, and of what makes room for it
+LEFT_OVER_SECONDS = 3600.0  # an age that no living writer's draft has
+
+
+def sync_folder(folder: int) -> None:
+    """Make renames in an open folder durable, where the volume has that."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in NO_FOLDER_SYNC:
+            raise
+        log.debug("A folder cannot be flushed there: %s", error)
+
+
+def sync_file(handle: int, *, data_only: bool = False) -> None:
+    """Bring a file's bytes to the platter, where the volume has that. EIO, ENOSPC and EDQUOT are raised."""
+    try:
+        (getattr(os, "fdatasync", os.fsync) if data_only else os.fsync)(handle)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
+
+
+def rename_over(source: str, target: str, folder: int | None = None) -> None:
+    """rename() that replaces, also where a volume renames onto free names only: then what is there steps aside first.
+
+    Names are relative to the open folder, where one is given.
+    """
+    try:
+        os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError as error:
+        if error.errno not in NO_REPLACE or not (_is_file(source, folder) and _is_file(target, folder)):
+            raise
+        aside = target + OLD
+        with suppress(FileNotFoundError):
+            os.unlink(aside, dir_fd=folder)
+        os.rename(target, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.rename(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
+            raise
+        os.unlink(aside, dir_fd=folder)
+
+
+def _is_file(name: str, folder: int | None) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def write_whole(file: Path, data: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
+    """Replace a small file; whatever happens it is the old or the new one, and no draft stays. Raises OSError.
+
+    A file that is there keeps its mode, a new one gets ``mode`` less the umask.
+    """
+    draft = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}{NEW}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
+            out.write(data)
+            out.flush()
+            with suppress(OSError):  # nothing there yet, or a volume without modes
+                os.fchmod(out.fileno(), file.stat().st_mode & 0o777 if mode & 0o077 else mode)
+            if durable:
+                sync_file(out.fileno())
+        rename_over(str(draft), str(file))
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+    if durable:
+        handle = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            sync_folder(handle)
+        finally:
+            os.close(handle)
+
+
+def create_new(file: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """A file that was not there: FileExistsError when it is. Whole wherever the volume has hard links."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}{NEW}")
+    try:
+        _write_excl(draft, data, mode)
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            _write_excl(file, data, mode)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _write_excl(file: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(data)
+    except OSError:  # a full disk must not leave half a file under its final name
+        file.unlink(missing_ok=True)
+        raise
+
+
+def make_private(file: Path, *, create: bool = False) -> None:
+    """Readable by us alone, before anything is in it; one that is not there only when asked for. Raises OSError."""
+    if create:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with suppress(FileNotFoundError):
+        if file.stat().st_mode & 0o077:
+            file.chmod(0o600)
+
+
+def sweep_drafts(folders: Iterable[Path], older: Iterable[str] = ()) -> int:
+    """Delete what killed writers left in these folders; the number. ``older``: how drafts of earlier versions begin.
+
+    Drafts of a process that lives on this machine stay, unless they are older than any writing takes.
+    """
+    swept, prefixes = 0, tuple(older)
+    for folder in folders:
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            continue
+        for entry in entries:
+            with suppress(OSError):
+                if not entry.is_file(follow_symlinks=False) or not _is_draft(entry.name, prefixes):
+                    continue
+                old = time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_OVER_SECONDS
+                if old or not _writer_lives(entry.name):
+                    Path(entry.path).unlink()
+                    swept += 1
+    return swept
+
+
+def _is_draft(name: str, prefixes: tuple[str, ...]) -> bool:
+    return name.startswith(".") and (name.endswith(NEW) or (bool(prefixes) and name.startswith(prefixes)))
+
+
+def _writer_lives(name: str) -> bool:
+    """By the number of the process in the draft's name; a name without one is nobody's."""
+    pid = name.removesuffix(NEW).rpartition(".")[2].partition("-")[0]
+    return pid.isdigit() and Path(f"/proc/{pid}").exists()
