@@ -2,71 +2,130 @@
 
 The readers walk the blocks of a file by their lengths and skip what is not text, so a video of gigabytes costs a few
 reads. Broken lengths end the walk; what was found until then counts.
+
+Files come from strangers, so each has one budget for all that reading it may cost: bytes read, bytes unfolded, entries
+looked at. A text is only read, unfolded or copied once its key is one of ours and not found yet.
 """
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import BinaryIO
 
 LARGEST_TEXT = 16 * 2**20  # bytes of one text
-MOST_BLOCKS = 20_000
+MOST_READ = 64 * 2**20  # bytes read and unfolded of one file: two texts, and as much again that turns out to be none
+MOST_BLOCKS = 20_000  # blocks and entries of one file, all kinds together
+LONGEST_KEY = 79  # bytes; what PNG allows
 KEYS = ("workflow", "prompt")
 
 Texts = dict[str, bytes]
 
 
+class Spent(Exception):
+    """The file has cost what one file may cost; what was found until then counts."""
+
+
+class Reader:
+    """A file with its budget, and the texts that were found in it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.found: Texts = {}
+        self.bytes_left = MOST_READ
+        self.blocks_left = MOST_BLOCKS
+
+    def wants(self, key: str) -> bool:
+        """The first text of a key counts, so that a second one is not even read."""
+        return key.lower() in KEYS and key.lower() not in self.found
+
+    def keep(self, key: str, text: bytes) -> None:
+        if len(text) <= LARGEST_TEXT:
+            self.found.setdefault(key.lower(), text)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.found) == len(KEYS)
+
+    def block(self) -> None:
+        """Before each block or entry. Raises Spent."""
+        self.blocks_left -= 1
+        if self.blocks_left < 0 or self.is_complete:
+            raise Spent
+
+    def pay(self, size: int) -> None:
+        self.bytes_left -= size
+        if self.bytes_left < 0:
+            raise Spent
+
+    def read(self, size: int) -> bytes:
+        """Exactly ``size`` bytes, or b"" (and a skip) when that is more than a text may have."""
+        if size > LARGEST_TEXT:
+            self.skip(size)
+            return b""
+        self.pay(size)
+        data = self.stream.read(size)
+        if len(data) < size:
+            raise struct.error("the block is cut short")
+        return data
+
+    def skip(self, size: int) -> None:
+        self.stream.seek(size, 1)
+
+    def inflate(self, data: bytes) -> bytes:
+        """At most one text's worth: 16 KB of zlib can unfold to 16 MB, and a whole file to any size."""
+        text = zlib.decompressobj().decompress(data, min(LARGEST_TEXT, max(1, self.bytes_left)))
+        self.pay(len(text))
+        return text
+
+
 def texts_of(stream: BinaryIO) -> Texts | None:
     """The stored texts by key, ``{}`` when it is a picture without any, None when it is no media file."""
     head = stream.read(16)
-    for matches, reader in _READERS:
+    for matches, walk in _READERS:
         if matches(head):
-            found: Texts = {}
+            reader = Reader(stream)
             try:
-                for key, text in reader(stream):
-                    if key.lower() in KEYS and len(text) <= LARGEST_TEXT:
-                        found.setdefault(key.lower(), text)
-            except (struct.error, zlib.error, IndexError):
-                pass  # cut short: what came before the cut is kept
-            return found
+                walk(reader)
+            except (struct.error, zlib.error, IndexError, Spent):
+                pass  # cut short, or too much of it: what came before is kept
+            return reader.found
     return None
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    """Exactly ``size`` bytes, or b"" (and a skip) when that is more than a text may have."""
-    if size > LARGEST_TEXT:
-        stream.seek(size, 1)
-        return b""
-    data = stream.read(size)
-    if len(data) < size:
-        raise struct.error("the block is cut short")
-    return data
 
 
 # --- PNG ---------------------------------------------------------------------------------------------------------
 
 
-def _png(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    stream.seek(8)
-    for _ in range(MOST_BLOCKS):
-        size, kind = struct.unpack(">I4s", _read(stream, 8))
+def _png(reader: Reader) -> None:
+    reader.stream.seek(8)
+    while True:
+        reader.block()
+        size, kind = struct.unpack(">I4s", reader.read(8))
         if kind == b"IEND":
             return
-        if kind not in (b"tEXt", b"iTXt", b"zTXt", b"eXIf"):
-            stream.seek(size + 4, 1)
-            continue
-        data = _read(stream, size)
-        stream.seek(4, 1)
         if kind == b"eXIf":
-            yield from _exif(data)
-            continue
-        key, _, rest = data.partition(b"\0")
-        yield key.decode("latin-1"), _png_text(kind, rest)
+            _exif(reader, reader.read(size))
+        elif kind in (b"tEXt", b"iTXt", b"zTXt"):
+            _png_chunk(reader, kind, size)
+        else:
+            reader.skip(size)
+        reader.skip(4)
 
 
-def _png_text(kind: bytes, rest: bytes) -> bytes:
+def _png_chunk(reader: Reader, kind: bytes, size: int) -> None:
+    """The key first: what it names is only read when it is wanted."""
+    start = reader.read(min(size, LONGEST_KEY + 1))
+    key, ends, _ = start.partition(b"\0")
+    name = key.decode("latin-1")
+    if not ends or not reader.wants(name) or size > LARGEST_TEXT:
+        reader.skip(size - len(start))
+        return
+    rest = start[len(key) + 1 :] + reader.read(size - len(start))
+    reader.keep(name, _png_text(reader, kind, rest))
+
+
+def _png_text(reader: Reader, kind: bytes, rest: bytes) -> bytes:
     if kind == b"tEXt":
         # The standard says Latin-1. Writers put UTF-8 there too: only what is no UTF-8 is converted.
         try:
@@ -75,45 +134,49 @@ def _png_text(kind: bytes, rest: bytes) -> bytes:
             return rest.decode("latin-1").encode()
         return rest
     if kind == b"zTXt":
-        return _inflate(rest[1:])
+        return reader.inflate(rest[1:])
     compressed, rest = rest[0], rest[2:]
     _language, _, rest = rest.partition(b"\0")
     _translated, _, text = rest.partition(b"\0")
-    return _inflate(text) if compressed else text
-
-
-def _inflate(data: bytes) -> bytes:
-    """At most one text's worth: 16 KB of zlib can unfold to 16 MB, and a whole file to any size."""
-    return zlib.decompressobj().decompress(data, LARGEST_TEXT)
+    return reader.inflate(text) if compressed else text
 
 
 # --- WebP and JPEG: EXIF -----------------------------------------------------------------------------------------
 
 
-def _webp(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    stream.seek(12)
-    for _ in range(MOST_BLOCKS):
-        kind, size = struct.unpack("<4sI", _read(stream, 8))
+def _webp(reader: Reader) -> None:
+    reader.stream.seek(12)
+    while True:
+        reader.block()
+        kind, size = struct.unpack("<4sI", reader.read(8))
         if kind == b"EXIF":
-            yield from _exif(_read(stream, size).removeprefix(b"Exif\0\0"))
-            stream.seek(size & 1, 1)
+            _exif(reader, reader.read(size).removeprefix(b"Exif\0\0"))
         else:
-            stream.seek(size + (size & 1), 1)
+            reader.skip(size)
+        reader.skip(size & 1)
 
 
-def _jpeg(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    stream.seek(2)
-    for _ in range(MOST_BLOCKS):
-        marker, size = struct.unpack(">HH", _read(stream, 4))
+def _jpeg(reader: Reader) -> None:
+    reader.stream.seek(2)
+    while True:
+        reader.block()
+        marker, size = struct.unpack(">HH", reader.read(4))
         if marker < 0xFFC0 or marker == 0xFFDA:  # the picture itself follows
             return
-        data = _read(stream, max(0, size - 2))
-        if marker == 0xFFE1 and data.startswith(b"Exif\0\0"):
-            yield from _exif(data[6:])
+        size = max(0, size - 2)
+        if marker != 0xFFE1:
+            reader.skip(size)
+            continue
+        data = reader.read(size)
+        if data.startswith(b"Exif\0\0"):
+            _exif(reader, data[6:])
 
 
-def _exif(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Texts ``workflow:{…}`` of any tag: ComfyUI uses Make and Model, others ImageDescription and UserComment."""
+def _exif(reader: Reader, data: bytes) -> None:
+    """Texts ``workflow:{…}`` of any tag: ComfyUI uses Make and Model, others ImageDescription and UserComment.
+
+    Entries may name the same bytes over and over, or overlap: only the label is looked at until it is one of ours.
+    """
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
         return
@@ -126,96 +189,118 @@ def _exif(data: bytes) -> Iterator[tuple[str, bytes]]:
         seen.add(offset)
         (count,) = struct.unpack_from(order + "H", data, offset)
         for index in range(count):
+            reader.block()
             at = offset + 2 + 12 * index
             tag, kind, length = struct.unpack_from(order + "HHI", data, at)
             (value,) = struct.unpack_from(order + "I", data, at + 8)
             if tag == 0x8769:  # the directory with UserComment
                 pending.append(value)
             elif kind in (1, 2, 7) and length > 4:
-                yield from _labelled(data[value : value + length])
+                _labelled(reader, data, value, min(value + length, len(data)))
 
 
-def _labelled(raw: bytes) -> Iterator[tuple[str, bytes]]:
+LABEL_BYTES = 64  # enough for the longest encoding's name and the longest key in two bytes a letter
+
+
+def _labelled(reader: Reader, data: bytes, start: int, end: int) -> None:
+    key = _label(_exif_text(data[start : min(start + LABEL_BYTES, end)]))
+    if not reader.wants(key):
+        return
+    reader.pay(end - start)
+    _, _, text = _exif_text(data[start:end]).partition(b":")
+    reader.keep(key, text.strip())
+
+
+def _label(text: bytes) -> str:
+    """What stands before the colon, or "" where there is none."""
+    label, colon, _ = text.partition(b":")
+    return label.decode("latin-1").strip().lower() if colon else ""
+
+
+def _exif_text(raw: bytes) -> bytes:
+    """A comment as UTF-8, without the name of its encoding."""
     if raw.startswith(b"UNICODE\0"):
         # Writers use either byte order, whatever that of the directory; a label is ASCII and shows which.
         wide = "utf-16-be" if raw[8:9] == b"\0" else "utf-16-le"
         raw = raw[8:].decode(wide, "replace").encode("utf-8", "replace")
     elif raw.startswith(b"ASCII\0\0\0"):
         raw = raw[8:]
-    label, colon, text = raw.rstrip(b"\0").partition(b":")
-    key = label.decode("latin-1").strip().lower()
-    if colon and key in KEYS:
-        yield key, text.strip()
+    return raw.rstrip(b"\0")
 
 
 # --- FLAC, Ogg: Vorbis comments ------------------------------------------------------------------------------------
 
 
-def _flac(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
-    stream.seek(4)
-    for _ in range(MOST_BLOCKS):
-        header = _read(stream, 4)
+def _flac(reader: Reader) -> None:
+    reader.stream.seek(4)
+    while True:
+        reader.block()
+        header = reader.read(4)
         size = int.from_bytes(header[1:], "big")
         if header[0] & 0x7F == 4:
-            yield from _vorbis_comments(_read(stream, size))
+            _vorbis_comments(reader, reader.read(size))
         else:
-            stream.seek(size, 1)
+            reader.skip(size)
         if header[0] & 0x80:
             return
 
 
-def _ogg(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
+def _ogg(reader: Reader) -> None:
     """The comment packet of Opus or Vorbis is the second packet and may span pages."""
-    stream.seek(0)
+    reader.stream.seek(0)
     packet = bytearray()
-    for _ in range(MOST_BLOCKS):
-        header = _read(stream, 27)
+    while True:
+        reader.block()
+        header = reader.read(27)
         if header[:4] != b"OggS":
             return
-        lacing = _read(stream, header[26])
+        lacing = reader.read(header[26])
         for length in lacing:
-            packet += _read(stream, length)
+            packet += reader.read(length)
             if len(packet) > LARGEST_TEXT:
                 return
             if length < 255:
                 for signature in (b"OpusTags", b"\x03vorbis"):
                     if packet.startswith(signature):
-                        yield from _vorbis_comments(bytes(packet[len(signature) :]))
+                        _vorbis_comments(reader, bytes(packet[len(signature) :]))
                         return
                 packet.clear()
 
 
-def _vorbis_comments(data: bytes) -> Iterator[tuple[str, bytes]]:
+def _vorbis_comments(reader: Reader, data: bytes) -> None:
     (vendor,) = struct.unpack_from("<I", data, 0)
     (count,) = struct.unpack_from("<I", data, 4 + vendor)
     at = 8 + vendor
-    for _ in range(min(count, MOST_BLOCKS)):
+    for _ in range(count):
+        reader.block()
         (size,) = struct.unpack_from("<I", data, at)
-        key, equals, text = data[at + 4 : at + 4 + size].partition(b"=")
-        if equals:
-            yield key.decode("latin-1"), text
+        key, equals, _ = data[at + 4 : at + 4 + min(size, LONGEST_KEY + 1)].partition(b"=")
+        name = key.decode("latin-1")
+        if equals and reader.wants(name):
+            reader.pay(size)
+            reader.keep(name, data[at + 5 + len(key) : at + 4 + size])
         at += 4 + size
 
 
 # --- MP4 and MOV ---------------------------------------------------------------------------------------------------
 
 
-def _mp4(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
+def _mp4(reader: Reader) -> None:
     """moov/udta/meta (or moov/meta): ``keys`` names the entries of ``ilst`` by number."""
+    stream = reader.stream
     end = stream.seek(0, 2)
     keys: list[str] = []
     pending = [(0, end)]
-    for _ in range(MOST_BLOCKS):
-        if not pending:
-            return
+    while pending:
+        reader.block()
         at, end = pending.pop()
         if at + 8 > end:
             continue
         stream.seek(at)
-        size, kind = struct.unpack(">I4s", _read(stream, 8))
+        size, kind = struct.unpack(">I4s", reader.read(8))
         body = at + 8
         if size == 1:
-            (size,) = struct.unpack(">Q", _read(stream, 8))
+            (size,) = struct.unpack(">Q", reader.read(8))
             body += 8
         stop = end if size == 0 else min(at + size, end)
         if stop < body:
@@ -225,27 +310,32 @@ def _mp4(stream: BinaryIO) -> Iterator[tuple[str, bytes]]:
             pending.append((body, stop))
         elif kind == b"meta":
             # A full box in MP4 (four bytes of version first), a plain one in QuickTime.
-            start = _read(stream, 8) if stop - body >= 8 else b""
+            start = reader.read(8) if stop - body >= 8 else b""
             pending.append((body if start[4:8] in (b"hdlr", b"keys") else body + 4, stop))
         elif kind == b"keys":
-            keys = _mp4_keys(_read(stream, stop - body))
-        elif keys and 0 < (index := int.from_bytes(kind, "big")) <= len(keys) and stop - body >= 16:
-            yield keys[index - 1], _read(stream, stop - body)[16:]
+            keys = _mp4_keys(reader, reader.read(stop - body))
+        elif (
+            0 < (index := int.from_bytes(kind, "big")) <= len(keys)
+            and stop - body >= 16
+            and reader.wants(keys[index - 1])
+        ):
+            reader.keep(keys[index - 1], reader.read(stop - body)[16:])
 
 
-def _mp4_keys(data: bytes) -> list[str]:
+def _mp4_keys(reader: Reader, data: bytes) -> list[str]:
     keys: list[str] = []
     at = 8
-    while at + 8 <= len(data) and len(keys) < MOST_BLOCKS:
+    while at + 8 <= len(data):
+        reader.block()
         (size,) = struct.unpack_from(">I", data, at)
         if size < 8:
             break
-        keys.append(data[at + 8 : at + size].decode("utf-8", "replace"))
+        keys.append(data[at + 8 : at + min(size, 8 + LONGEST_KEY)].decode("utf-8", "replace"))
         at += size
     return keys
 
 
-_READERS: tuple[tuple[Callable[[bytes], bool], Callable[[BinaryIO], Iterator[tuple[str, bytes]]]], ...] = (
+_READERS: tuple[tuple[Callable[[bytes], bool], Callable[[Reader], None]], ...] = (
     (lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"), _png),
     (lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _webp),
     (lambda head: head.startswith(b"\xff\xd8\xff"), _jpeg),
