@@ -15,6 +15,7 @@ from django.db import DatabaseError
 from comfydash import database
 from comfydash.filesystem import file_system_type
 from comfydash.schema import schema
+from downloads.extra_paths import extra_model_paths
 
 TAG = "comfydash"
 
@@ -87,6 +88,19 @@ def presets_file(**kwargs: Any) -> list[CheckMessage]:
             hint="Make it readable, or set COMFYDASH_PRESETS_FILE to another file.",
             id="comfydash.W003",
         )
+    ]
+
+
+@register(TAG)
+def extra_paths(**kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W006: models that ComfyUI has would be fetched again."""
+    return [
+        Warning(
+            f"COMFYDASH_EXTRA_MODEL_PATHS: {fault}",
+            hint="Models in folders that are not read count as missing. A corrected file is read without a restart.",
+            id="comfydash.W006",
+        )
+        for fault in extra_model_paths(settings.EXTRA_MODEL_PATHS).faults
     ]
 
 

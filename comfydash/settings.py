@@ -21,7 +21,9 @@ WORKSPACE = places.workspace()
 DATA_DIR = places.data_dir()
 LOG_DIR = places.log_dir()
 MODELS_DIR = env.folder("COMFYDASH_MODELS_DIR", env.folder("MODEL_BASE_PATH", WORKSPACE / "models"))
-EXTRA_MODEL_PATHS = env.text("COMFYDASH_EXTRA_MODEL_PATHS")
+EXTRA_MODEL_PATHS = (
+    str(env.folder("COMFYDASH_EXTRA_MODEL_PATHS", Path())) if env.text("COMFYDASH_EXTRA_MODEL_PATHS") else ""
+)
 PRESETS_FILE = env.folder("COMFYDASH_PRESETS_FILE", WORKSPACE / "config" / "presets.yaml")
 PRESETS_URL = env.text(
     "COMFYDASH_PRESETS_URL",
