@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import split_domain_port, validate_host
 from django.template.loader import render_to_string
+from django.utils.http import is_same_domain
 
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
@@ -24,7 +25,7 @@ def is_own_host(host: str) -> bool:
     name = name.rstrip(".")
     if name in LOOPBACK_NAMES or name.endswith(".localhost") or _is_address(name) or _is_pod_proxy(name):
         return True
-    trusted = [origin.split("://")[-1].split(":")[0] for origin in settings.TRUSTED_ORIGINS]
+    trusted = [split_domain_port(origin.split("://")[-1].lstrip("*"))[0] for origin in settings.TRUSTED_ORIGINS]
     return validate_host(name, [*settings.EXTRA_ALLOWED_HOSTS, *trusted])
 
 
@@ -47,9 +48,19 @@ def _is_pod_proxy(name: str) -> bool:
 
 def is_own_origin(origin: str, host: str, *, https: bool) -> bool:
     """Is a page of ``origin`` a page of ours? Exact: scheme, name and port (a ComfyUI beside us is another port)."""
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
+    if origin in settings.CSRF_TRUSTED_ORIGINS or _is_below_a_trusted_one(origin):
         return True
     return is_own_host(host) and origin.lower() == f"{'https' if https else 'http'}://{host.lower()}"
+
+
+def _is_below_a_trusted_one(origin: str) -> bool:
+    """``https://*.example`` as Django reads it for CSRF: every name below example, same scheme and port."""
+    scheme, _, place = origin.lower().partition("://")
+    for trusted in settings.CSRF_TRUSTED_ORIGINS:
+        own_scheme, _, pattern = trusted.partition("://*")
+        if pattern and scheme == own_scheme and is_same_domain(place, pattern):
+            return True
+    return False
 
 
 class HostMiddleware:

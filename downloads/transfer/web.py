@@ -19,6 +19,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.exceptions import SSLError as Urllib3SSLError
 
+from downloads.transfer import outward
 from downloads.transfer.addresses import check_address, check_peer, shown
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Options
@@ -194,6 +195,8 @@ def explain(error: Exception, url: str) -> TransferError:
     """A network failure as a sentence. Names the host, never the query of the URL."""
     host = shown(url).split("/")[2]
     causes = _causes(error)
+    if problem := outward.problem(host.rpartition(":")[0] or host):
+        return TransferError(problem, reason="network")
     if any(isinstance(cause, ssl.SSLError | Urllib3SSLError | requests.exceptions.SSLError) for cause in causes):
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
             return TransferError(
