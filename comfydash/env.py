@@ -120,8 +120,8 @@ def origins(name: str) -> list[str]:
         host = parts.hostname if parts else ""
         if not parts or not host or "*" in host:
             remarks.append(
-                f"{name}: “{_without_login(word)[:80]}” is no address and is left out. Write it like https://dash.example, "
-                "or https://*.dash.example for all names below one."
+                f"{name}: “{_without_login(word)[:80]}” is no address and is left out. Write it like "
+                "https://dash.example, or https://*.dash.example for all names below one."
             )
             continue
         host = host if ":" not in host else f"[{host}]"
@@ -190,7 +190,7 @@ def database(name: str) -> dict[str, Any]:
     try:
         found = dict(dj_database_url.parse(text(name), conn_max_age=0))
         if not str(found.get("ENGINE", "")).endswith(".postgresql") or not found.get("NAME"):
-            raise ValueError("no PostgreSQL, or no name of a database")  # noqa: TRY301
+            raise ValueError("no PostgreSQL, or no name of a database")
         return found
     except ValueError as error:
         raise ImproperlyConfigured(

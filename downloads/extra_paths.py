@@ -136,7 +136,7 @@ class _Reader:
                 what = "a list" if isinstance(value, yaml.SequenceNode) else "no path"
                 self._fault(
                     offset + key.start_mark.line,
-                    f"“{kind[:60]}” has {what}. ComfyUI takes one path, or several lines of them after “{kind[:60]}: |”.",
+                    f"“{kind[:60]}” has {what}. ComfyUI takes one path, or several lines of them after a “|”.",
                 )
                 continue
             for written in filter(None, (line.strip() for line in value.value.splitlines())):

@@ -29,14 +29,21 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # Folders of ComfyUI's models folder, and of node packs that many have: a first folder that is none of them but reads
 # like one is a slip more often than not.
 KNOWN_FOLDERS = frozenset(
-    "audio_encoders background_removal checkpoints classifiers clip clip_vision configs controlnet diffusers"
-    " diffusion_models embeddings gligen hypernetworks latent_upscale_models loras model_patches photomaker style_models"
-    " t2i_adapter text_encoders unet upscale_models vae vae_approx".split()
+    (
+        *("audio_encoders", "background_removal", "checkpoints", "classifiers", "clip", "clip_vision", "configs"),
+        *("controlnet", "diffusers", "diffusion_models", "embeddings", "gligen", "hypernetworks"),
+        *("latent_upscale_models", "loras", "model_patches", "photomaker", "style_models", "t2i_adapter"),
+        *("text_encoders", "unet", "upscale_models", "vae", "vae_approx"),
+    )
 )
 OTHER_FOLDERS = frozenset(
-    "animatediff_models animatediff_motion_lora clipseg depthanything facerestore_models facexlib grounding-dino"
-    " inpaint insightface instantid ipadapter layer_model llm llm_gguf luts mmdets onnx optical_flow prompt_generator"
-    " pulid reactor rembg sam2 sam3 sams seedvr2 tts ultralytics vae_gguf unet_gguf clip_gguf wav2vec2 xlabs yolo".split()
+    (
+        *("animatediff_models", "animatediff_motion_lora", "clipseg", "depthanything", "facerestore_models"),
+        *("facexlib", "grounding-dino", "inpaint", "insightface", "instantid", "ipadapter", "layer_model", "llm"),
+        *("llm_gguf", "luts", "mmdets", "onnx", "optical_flow", "prompt_generator", "pulid", "reactor", "rembg"),
+        *("sam2", "sam3", "sams", "seedvr2", "tts", "ultralytics", "vae_gguf", "unet_gguf", "clip_gguf", "wav2vec2"),
+        *("xlabs", "yolo"),
+    )
 )
 _IN_FRONT = re.compile(r"(?:\./)*(?:comfyui/)?models/+(?=.)", re.IGNORECASE)
 
@@ -301,9 +308,8 @@ def _warn_of_place(file: PresetFile, node: Node, faults: Faults) -> None:
     folder, slash, _ = file.path.partition("/")
     if not slash:
         faults.add(node, f"{file.path} names no folder: ComfyUI finds models only in folders like loras/ or vae/.")
-    elif folder not in KNOWN_FOLDERS and folder.lower() not in OTHER_FOLDERS:
-        if similar := _resembling(folder.lower()):
-            faults.add(node, f"{file.path}: ComfyUI has no folder {folder}. Is {similar} meant?")
+    elif folder not in KNOWN_FOLDERS | OTHER_FOLDERS and (similar := _resembling(folder.lower())):
+        faults.add(node, f"{file.path}: ComfyUI has no folder {folder}. Is {similar} meant?")
     if file.path.lower().endswith(".zip"):
         faults.add(node, f"{file.path} is stored as it is: ComfyDash does not unpack it.")
 

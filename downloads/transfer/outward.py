@@ -14,9 +14,9 @@ SCHEMES = frozenset({"http", "https", "ftp", "all"})
 
 def adopt_certificates() -> None:
     """Make requests trust SSL_CERT_FILE where none of its own variables is set; it does not look there by itself."""
-    if not any(os.environ.get(name, "").strip() for name in BUNDLES[:2]):
-        if named := os.environ.get("SSL_CERT_FILE", "").strip():
-            os.environ["REQUESTS_CA_BUNDLE"] = named
+    named = os.environ.get("SSL_CERT_FILE", "").strip()
+    if named and not any(os.environ.get(name, "").strip() for name in BUNDLES[:2]):
+        os.environ["REQUESTS_CA_BUNDLE"] = named
 
 
 def certificate_problem() -> str:
