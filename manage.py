@@ -1,5 +1,4 @@
 #!/usr/bin/env python
-import os
 import sys
 
 if __name__ == "__main__":
@@ -7,7 +6,10 @@ if __name__ == "__main__":
         from comfydash.serve.supervisor import main  # stays small: it never loads Django
 
         sys.exit(main(sys.argv[2:]))
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "comfydash.settings")
-    from django.core.management import execute_from_command_line
+    try:
+        from comfydash.command_line import main as run
 
-    execute_from_command_line(sys.argv)
+        status = run(sys.argv)
+    except KeyboardInterrupt:  # while modules load
+        status = 130
+    sys.exit(status)

@@ -12,9 +12,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
-from comfydash import database
+from comfydash import database, env
 from comfydash.filesystem import file_system_type
 from comfydash.schema import schema
+from downloads.extra_paths import extra_model_paths
+from downloads.transfer import outward
 
 TAG = "comfydash"
 
@@ -88,6 +90,44 @@ def presets_file(**kwargs: Any) -> list[CheckMessage]:
             id="comfydash.W003",
         )
     ]
+
+
+@register(TAG)
+def extra_paths(**kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W006: models that ComfyUI has would be fetched again."""
+    return [
+        Warning(
+            f"COMFYDASH_EXTRA_MODEL_PATHS: {fault}",
+            hint="Models in folders that are not read count as missing. A corrected file is read without a restart.",
+            id="comfydash.W006",
+        )
+        for fault in extra_model_paths(settings.EXTRA_MODEL_PATHS).faults
+    ]
+
+
+@register(TAG)
+def environment(**kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W007: read otherwise than written; W008: unknown; W009: no https; W010: nothing there."""
+    found: list[CheckMessage] = [
+        Warning(remark, hint="Write it so in the environment, and this line goes.", id="comfydash.W007")
+        for remark in env.remarks
+    ]
+    for name, nearest in env.unknown():
+        hint = f"Is {nearest} meant?" if nearest else "README.md lists those that there are."
+        found.append(Warning(f"The variable {name} is not known and does nothing.", hint=hint, id="comfydash.W008"))
+    if sentence := outward.certificate_problem():
+        found.append(Warning(sentence, hint="Correct the variable and start again.", id="comfydash.W009"))
+    if os.environ.get("COMFYDASH_WORKFLOW_DIRS", "").strip():
+        found += [
+            Warning(
+                f"COMFYDASH_WORKFLOW_DIRS names {folder}, which is no folder here: no workflow is found there.",
+                hint="Folders are separated by colons. Make it, or correct the variable.",
+                id="comfydash.W010",
+            )
+            for folder in settings.WORKFLOW_DIRS
+            if not folder.is_dir()
+        ]
+    return found
 
 
 @register(TAG)

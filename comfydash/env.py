@@ -2,21 +2,150 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port
 
+from comfydash.places import unquoted
 from settings_app.sizes import parse_size
+
+# Every variable of ours; README has the table. What begins like them and is none of them is a slip.
+KNOWN = frozenset(
+    f"COMFYDASH_{name}"
+    for name in (
+        *("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS", "PRESETS_FILE", "PRESETS_URL"),
+        *("WORKFLOW_DIRS", "PASSWORD", "AUTH", "API_KEY", "ALLOWED_HOSTS", "TRUSTED_ORIGINS", "TRUSTED_PROXIES"),
+        *("TLS_ONLY", "DISK_QUOTA", "DISK_RESERVE", "CONNECTIONS", "RATE_LIMIT", "ALLOW_PRIVATE_HOSTS", "RUN_DIR"),
+        *("HEARTBEAT_LIMIT", "LIFELINE", "LISTEN_HOST"),  # of our own processes
+    )
+)
+SECRETS = frozenset({"COMFYDASH_PASSWORD", "COMFYDASH_API_KEY"})  # quotes may be part of them
+OTHERS = (
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "MODEL_BASE_PATH",
+    "COMFYUI_URL",
+    "COMFYUI_PUBLIC_URL",
+    "DATABASE_URL",
+    "REDIS_URL",
+)
+NETWORK = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+# What was read otherwise than it was written, or not at all: sentences for the check at the start.
+remarks: list[str] = []
+
+
+def tidy() -> None:
+    """Take blanks and quotes off where they stand, for whoever reads the environment by itself."""
+    for name in (*(KNOWN - SECRETS), *OTHERS, *NETWORK, *_proxies()):
+        if name in os.environ and (value := unquoted(os.environ[name])) != os.environ[name]:
+            os.environ[name] = value
+
+
+def _proxies() -> list[str]:
+    return [name for name in os.environ if name.lower().endswith("_proxy")]
+
+
+def unknown() -> list[tuple[str, str]]:
+    """Variables that begin like ours and are none, each with the nearest that is one, or ""."""
+    names = [name for name in os.environ if name.upper().startswith("COMFYDASH_") and name not in KNOWN]
+    return [(name, next(iter(difflib.get_close_matches(name.upper(), KNOWN, 1, 0.8)), "")) for name in sorted(names)]
+
+
+def web_address(name: str, default: str, *, query: bool = False) -> str:
+    """An http(s) address without its last slash; a bare host is meant as https. The refusal shows no password."""
+    value = text(name)
+    if not value:
+        return default
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value):
+        value = f"https://{value.lstrip('/')}"
+        if _address(value):
+            remarks.append(f"{name} names no scheme and is read as {_without_login(value)}.")
+    parts = _address(value)
+    if parts is None or (parts.query and not query) or parts.fragment:
+        raise ImproperlyConfigured(
+            f"{name}={_without_login(text(name))!r} is not a web address. Write it like https://name, or {default}."
+        )
+    return value.rstrip("/")
+
+
+def _address(value: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    sound = re.fullmatch(r"[\w.-]*[\w][\w.-]*|[0-9a-f:.]+(%\w+)?", host) and value.isprintable() and port != 0
+    bad = any(letter in value for letter in " \"'<>\\")
+    return parts if sound and not bad and parts.scheme.lower() in {"http", "https"} else None
+
+
+def _without_login(value: str) -> str:
+    return re.sub(r"//[^/?#]*@", "//***@", value)
+
+
+def hosts(name: str) -> list[str]:
+    """Names for the Host header. Scheme, port and path that stand there too are taken off, and said."""
+    found = []
+    for word in map(unquoted, words(name)):
+        host = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://", "", word)
+        host = re.split(r"[/?#]", host)[0].rpartition("@")[2].lower()
+        host = f".{host[2:]}" if host.startswith("*.") else host
+        plain = split_domain_port(host)[0] if host != "*" and not host.startswith(".") else host.partition(":")[0]
+        if host != "*" and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", plain):
+            remarks.append(f"{name}: “{word[:80]}” is no name of a host and is left out. Write it like dash.example.")
+            continue
+        if plain != word.lower():
+            remarks.append(f"{name}: “{word[:80]}” is read as {plain}.")
+        if plain == "*":
+            remarks.append(f"{name}: “*” allows every name, so any website can reach this port through a browser.")
+        found.append(plain)
+    return found
+
+
+def origins(name: str) -> list[str]:
+    """``scheme://host[:port]`` as browsers send it, ``https://*.example`` for every name below example."""
+    found = []
+    for word in map(unquoted, words(name)):
+        value = word if "://" in word else f"https://{word}"
+        parts = _address(value.replace("://*.", "://any.", 1))
+        host = parts.hostname if parts else ""
+        if not parts or not host or "*" in host:
+            remarks.append(
+                f"{name}: “{_without_login(word)[:80]}” is no address and is left out. Write it like "
+                "https://dash.example, or https://*.dash.example for all names below one."
+            )
+            continue
+        host = host if ":" not in host else f"[{host}]"
+        host = f"*.{host.removeprefix('any.')}" if "://*." in value else host
+        own_port = {"http": 80, "https": 443}[parts.scheme]
+        origin = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, own_port} else "")
+        if origin != word:
+            remarks.append(f"{name}: “{_without_login(word)[:80]}” is read as {origin}.")
+        found.append(origin)
+    return found
+
+
+def redis(name: str) -> str:
+    value = text(name)
+    if value and not re.match(r"(redis|rediss|unix)://\S", value):
+        raise ImproperlyConfigured(f"{name} is not the address of a Redis. Write it like redis://host:6379/0.")
+    return value
 
 
 def text(name: str, default: str = "") -> str:
-    """The value without surrounding blanks; an empty variable counts as not set."""
-    return os.environ.get(name, "").strip() or default
+    """The value without surrounding blanks and quotes; an empty variable counts as not set."""
+    value = os.environ.get(name, "").strip()
+    return (value if name in SECRETS else unquoted(value)) or default
 
 
 def flag(name: str, default: bool) -> bool:
@@ -74,7 +203,10 @@ def size(name: str, default: int | None) -> int | None:
 def database(name: str) -> dict[str, Any]:
     """The database at this address, as Django's DATABASES has it. The refusal leaves the address out: a password."""
     try:
-        return dict(dj_database_url.parse(text(name), conn_max_age=0))
+        found = dict(dj_database_url.parse(text(name), conn_max_age=0))
+        if not str(found.get("ENGINE", "")).endswith(".postgresql") or not found.get("NAME"):
+            raise ValueError("no PostgreSQL, or no name of a database")
+        return found
     except ValueError as error:
         raise ImproperlyConfigured(
             f"{name} is not the address of a database. Write it like postgres://user:password@host:5432/comfydash."

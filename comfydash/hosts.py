@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import split_domain_port, validate_host
 from django.template.loader import render_to_string
+from django.utils.http import is_same_domain
 
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
@@ -25,7 +26,7 @@ def is_own_host(host: str) -> bool:
     name = name.rstrip(".")
     if name in LOOPBACK_NAMES or name.endswith(".localhost") or _is_address(name) or _is_pod_proxy(name):
         return True
-    trusted = [origin.split("://")[-1].split(":")[0] for origin in settings.TRUSTED_ORIGINS]
+    trusted = [split_domain_port(origin.split("://")[-1].lstrip("*"))[0] for origin in settings.TRUSTED_ORIGINS]
     return validate_host(name, [*settings.EXTRA_ALLOWED_HOSTS, *trusted])
 
 
@@ -55,7 +56,8 @@ def is_own_origin(origin: str, host: str, *, https: bool) -> bool:
     given = canonical_origin(origin)
     if given is None:
         return False
-    if origin in settings.CSRF_TRUSTED_ORIGINS or given in map(canonical_origin, settings.CSRF_TRUSTED_ORIGINS):
+    trusted = settings.CSRF_TRUSTED_ORIGINS
+    if origin in trusted or given in map(canonical_origin, trusted) or _is_below_a_trusted_one(given):
         return True
     return is_own_host(host) and given == canonical_origin(f"{'https' if https else 'http'}://{host}")
 
@@ -80,6 +82,16 @@ def forwarded_scheme(header: str) -> str:
     """What X-Forwarded-Proto says of the browser's end: proxies write HTTPS, wss (for a socket) and lists."""
     scheme = header.split(",")[0].strip().lower()
     return SOCKET_SCHEMES.get(scheme, scheme)
+
+
+def _is_below_a_trusted_one(origin: str) -> bool:
+    """``https://*.example`` as Django reads it for CSRF: every name below example, same scheme and port."""
+    scheme, _, place = origin.lower().partition("://")
+    for trusted in settings.CSRF_TRUSTED_ORIGINS:
+        own_scheme, _, pattern = trusted.partition("://*")
+        if pattern and scheme == own_scheme and is_same_domain(place, pattern):
+            return True
+    return False
 
 
 class HostMiddleware:

@@ -10,7 +10,15 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 def folder(name: str, default: Path) -> Path:
     """The folder that the environment variable names; an empty variable counts as not set."""
-    return Path(os.environ.get(name, "").strip() or default).expanduser().absolute()
+    return Path(unquoted(os.environ.get(name, "")) or default).expanduser().absolute()
+
+
+def unquoted(value: str) -> str:
+    """Without blanks and one pair of matching quotes around it: files of variables are not read by a shell."""
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1].strip()
+    return value
 
 
 def workspace() -> Path:

@@ -17,6 +17,7 @@ Migrations = frozenset[tuple[str, str]]
 class Schema:
     pending: Migrations  # known to the code, not applied yet
     unknown: Migrations  # applied by a newer version of one of our apps, which this code does not know
+    is_old: bool = False  # there are tables already
 
 
 def schema() -> Schema:
@@ -24,7 +25,7 @@ def schema() -> Schema:
     known, ours = _on_disk(), {config.label for config in apps.get_app_configs()}
     applied = frozenset(MigrationRecorder(connection).applied_migrations())
     unknown = {(app, name) for app, name in applied - known if app in ours}
-    return Schema(pending=known - applied, unknown=frozenset(unknown))
+    return Schema(pending=known - applied, unknown=frozenset(unknown), is_old=bool(applied))
 
 
 def _on_disk() -> Migrations:

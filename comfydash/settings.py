@@ -11,6 +11,10 @@ from django.utils.log import CallbackFilter
 from comfydash import env, places
 from comfydash.filesystem import journal_mode
 from comfydash.secret_key import read_or_create
+from downloads.transfer.outward import adopt_certificates
+
+env.tidy()
+adopt_certificates()
 
 BASE_DIR = places.BASE_DIR
 VERSION = "0.1.0"
@@ -21,11 +25,14 @@ WORKSPACE = places.workspace()
 DATA_DIR = places.data_dir()
 LOG_DIR = places.log_dir()
 MODELS_DIR = env.folder("COMFYDASH_MODELS_DIR", env.folder("MODEL_BASE_PATH", WORKSPACE / "models"))
-EXTRA_MODEL_PATHS = env.text("COMFYDASH_EXTRA_MODEL_PATHS")
+EXTRA_MODEL_PATHS = (
+    str(env.folder("COMFYDASH_EXTRA_MODEL_PATHS", Path())) if env.text("COMFYDASH_EXTRA_MODEL_PATHS") else ""
+)
 PRESETS_FILE = env.folder("COMFYDASH_PRESETS_FILE", WORKSPACE / "config" / "presets.yaml")
-PRESETS_URL = env.text(
+PRESETS_URL = env.web_address(
     "COMFYDASH_PRESETS_URL",
     "https://raw.githubusercontent.com/ZeroClue/ComfyUI-Docker/main/config/presets.yaml",
+    query=True,
 )
 WORKFLOW_DIRS = [
     Path(folder).expanduser().absolute() for folder in env.words("COMFYDASH_WORKFLOW_DIRS", separator=":")
@@ -42,8 +49,8 @@ API_KEY = env.text("COMFYDASH_API_KEY")
 # "*" only here: comfydash.hosts lets through loopback names, IP literals (which DNS rebinding cannot use), this pod's
 # own proxy name and what the owner lists, and its 400 page names the variable.
 ALLOWED_HOSTS = ["*"]
-EXTRA_ALLOWED_HOSTS = env.words("COMFYDASH_ALLOWED_HOSTS")
-TRUSTED_ORIGINS = env.words("COMFYDASH_TRUSTED_ORIGINS")
+EXTRA_ALLOWED_HOSTS = env.hosts("COMFYDASH_ALLOWED_HOSTS")
+TRUSTED_ORIGINS = env.origins("COMFYDASH_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env.networks("COMFYDASH_TRUSTED_PROXIES")  # whose X-Forwarded-For counts
 RUNPOD_POD_ID = env.text("RUNPOD_POD_ID")
 
@@ -64,7 +71,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 BEHIND_TLS = any(origin.startswith("https://") for origin in TRUSTED_ORIGINS) or bool(RUNPOD_POD_ID)
 if TRUSTED_ORIGINS or EXTRA_ALLOWED_HOSTS or RUNPOD_POD_ID:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-CSRF_TRUSTED_ORIGINS = [origin for origin in TRUSTED_ORIGINS if "://" in origin]
+CSRF_TRUSTED_ORIGINS = TRUSTED_ORIGINS
 # Only TLS everywhere may set these: a pod is reached by its proxy and by its address alike.
 TLS_ONLY = env.flag("COMFYDASH_TLS_ONLY", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = TLS_ONLY
@@ -148,7 +155,7 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 # --- Data -------------------------------------------------------------------------------------------------------
 
 DATABASE_URL = env.text("DATABASE_URL")
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.redis("REDIS_URL")
 DATABASE_FILE = DATA_DIR / "dashboard.db"
 QUEUE_FILE = DATA_DIR / "queue.db"
 SQLITE_JOURNAL_MODE = journal_mode(DATA_DIR)
@@ -209,7 +216,7 @@ else:
 # --- The Hub, the disk, ComfyUI ---------------------------------------------------------------------------------
 # What has a row in Settings too (connections, rate limit, disk, ComfyUI) is read in settings_app/preferences.py.
 
-HF_ENDPOINT = env.text("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+HF_ENDPOINT = env.web_address("HF_ENDPOINT", "https://huggingface.co")
 HF_TOKEN = env.text("HF_TOKEN")
 ALLOW_PRIVATE_HOSTS = env.flag("COMFYDASH_ALLOW_PRIVATE_HOSTS", default=False)
 TRANSFER_RETRY_BASE = 5.0  # seconds; the first back-off, doubled each time

@@ -12,7 +12,8 @@ from activity.models import Activity
 from comfyui import folders
 from comfyui.client import Client, ComfyError
 from comfyui.models import ComfyState
-from downloads.disk import ALIASES, models_index
+from downloads.disk import models_index
+from downloads.extra_paths import ALIASES
 from downloads.models import DownloadFile, FileStatus, Status
 from downloads.transfer.paths import MODEL_EXTENSIONS
 

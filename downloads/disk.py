@@ -13,13 +13,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.conf import settings
+
+from downloads import extra_paths
+from downloads.extra_paths import ALIASES
 
 log = logging.getLogger(__name__)
 
-# ComfyUI reads both folders of a group for the same kind of model. Source: folder_paths.py of ComfyUI.
-ALIASES = {"unet": "diffusion_models", "clip": "text_encoders", "t2i_adapter": "controlnet"}
 PART_SUFFIX = ".part"
 STATE_SUFFIXES = (".part.state", ".part.state.new")  # the journal beside a .part
 CHANGED = "models.changed"  # a file in the data directory whose time says when the models folders changed
@@ -256,40 +256,5 @@ def _list_entry(listing: _Listing, entry: os.DirEntry[str], place: tuple[Path, s
 
 
 def extra_model_paths(file: str) -> dict[str, list[Path]]:
-    """Folders by kind from ComfyUI's extra_model_paths.yaml; what cannot be read counts as nothing.
-
-    Form: ``{section: {base_path?, is_default?, <kind>: "path, or several lines of them"}}``; null sections and stray
-    values occur in the wild.
-    """
-    if not file:
-        return {}
-    try:
-        return _read_extra_paths(file, Path(file).stat().st_mtime_ns)
-    except OSError:
-        return {}
-
-
-_extra_paths: dict[tuple[str, int], dict[str, list[Path]]] = {}
-
-
-def _read_extra_paths(file: str, mtime_ns: int) -> dict[str, list[Path]]:
-    if (file, mtime_ns) in _extra_paths:
-        return _extra_paths[file, mtime_ns]
-    roots: dict[str, list[Path]] = defaultdict(list)
-    try:
-        document = yaml.safe_load(Path(file).read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        document = None
-    for section in document.values() if isinstance(document, dict) else ():
-        if not isinstance(section, dict):
-            continue
-        base = Path(os.path.expandvars(str(section.get("base_path") or ""))).expanduser()
-        for kind, value in section.items():
-            if kind in {"base_path", "is_default"} or not isinstance(value, str):
-                continue
-            folders = [Path(file).parent / base / line.strip() for line in value.splitlines() if line.strip()]
-            name = ALIASES.get(str(kind), str(kind))
-            roots[name] = folders + roots[name] if section.get("is_default") else roots[name] + folders
-    _extra_paths.clear()
-    _extra_paths[file, mtime_ns] = dict(roots)
-    return _extra_paths[file, mtime_ns]
+    """Folders by kind from ComfyUI's extra_model_paths.yaml. What is wrong with it is said by the system check."""
+    return extra_paths.extra_model_paths(file).kinds

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Literal
+from urllib.parse import urlsplit
 
 from downloads import facts
 from downloads.models import ModelFile
-from downloads.transfer import Facts, TransferError
+from downloads.options import transfer_options
+from downloads.transfer import Facts, Options, Stopped, TransferError
+from downloads.transfer.addresses import shown
+from downloads.transfer.background import Task
+from downloads.transfer.errors import Transient
+from downloads.transfer.probe import probe_all
 from presets.preset import Preset, PresetFile
 from settings_app.sizes import human_size
 
 Answer = Literal["ok", "gated", "missing", "html", "size", "hash", "unreachable", "refused"]
-AT_ONCE = 24  # addresses that are asked before the next answers are given
+TIMEOUT = 30.0  # seconds for one address, redirects and a second try included
+HOSTS_AT_ONCE, PER_HOST = 6, 8
+STRIKES = 3  # addresses in a row without an answer: the rest of that host is not asked
+LOOK = 0.2  # seconds
 TOLERANCE = 0.1  # of the catalogue's size; it is written by hand and rounded
 BAD = frozenset({"missing", "html", "hash", "unreachable", "refused"})
 
@@ -31,8 +46,12 @@ class Checked:
     size: int | None
 
 
-def check(presets: Iterable[Preset]) -> Iterator[Checked]:
-    """In the order of the catalogue, a file that several presets share once."""
+def check(presets: Iterable[Preset], timeout: float = TIMEOUT) -> Iterator[Checked]:
+    """As the answers come, a file that several presets share once. An address gets ``timeout`` seconds.
+
+    Hosts are asked beside each other, each by a few connections; one that leaves STRIKES addresses in a row without an
+    answer is not asked for the rest of them.
+    """
     owners: dict[tuple[str, str], list[str]] = {}
     files: dict[tuple[str, str], PresetFile] = {}
     for preset in presets:
@@ -40,13 +59,90 @@ def check(presets: Iterable[Preset]) -> Iterator[Checked]:
             owners.setdefault((file.path, file.url), []).append(preset.id)
             files.setdefault((file.path, file.url), file)
     installed = {(record.path, record.url): record.sha256 for record in ModelFile.objects.all()}
-    keys = list(files)
-    for start in range(0, len(keys), AT_ONCE):
-        part = keys[start : start + AT_ONCE]
-        answers = facts.ask_briefly((url for _, url in part), attempts=2)
-        for key in part:
-            answer, message, size = _judge(files[key], answers[key[1]], installed.get(key, ""))
+    keys: dict[str, list[tuple[str, str]]] = {}
+    for key in files:
+        keys.setdefault(key[1], []).append(key)
+    for url, said in _answers(keys, timeout):
+        facts.remember(url, said)
+        for key in keys[url]:
+            answer, message, size = _judge(files[key], said, installed.get(key, ""))
             yield Checked(tuple(owners[key]), *key, answer, message, size)
+
+
+class _Host:
+    """The addresses of one host that wait to be asked, and how many in a row it left without an answer."""
+
+    def __init__(self, name: str, urls: list[str]) -> None:
+        self.name, self.urls = name, deque(urls)
+        self.strikes = 0
+
+    @property
+    def is_dead(self) -> bool:
+        return self.strikes >= STRIKES
+
+    def heard(self, said: Facts | TransferError) -> None:
+        silent = isinstance(said, TransferError) and (said.retry or said.reason == "network")
+        self.strikes = self.strikes + 1 if silent else 0
+
+
+def _answers(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Facts | TransferError]]:
+    """Each address with what its host says, in the order of the answers. Nobody waits for a host that is silent."""
+    by_host: dict[str, list[str]] = {}
+    for url in urls:
+        by_host.setdefault(urlsplit(url).netloc.lower(), []).append(url)
+    hosts = deque(_Host(name, listed) for name, listed in by_host.items())
+    options = replace(
+        transfer_options(),
+        connect_timeout=min(10.0, timeout),
+        read_timeout=timeout,
+        max_attempts=2,
+        max_wait=timeout,
+        retry_base=1.0,
+    )
+    running: dict[str, tuple[_Host, Task[Facts | TransferError]]] = {}
+    stop = threading.Event()
+    bell: SimpleQueue[str] = SimpleQueue()
+    asking: list[_Host] = []
+    try:
+        while hosts or asking or running:
+            while hosts and len(asking) < HOSTS_AT_ONCE:
+                asking.append(hosts.popleft())
+            for host in list(asking):
+                mine = sum(busy is host for busy, _ in running.values())
+                while host.urls and not host.is_dead and mine < min(PER_HOST, 1 if host.strikes else PER_HOST):
+                    url = host.urls.popleft()
+                    running[url] = (host, Task(partial(_ask, url, options, timeout, stop, bell), "check"))
+                    mine += 1
+                if host.is_dead:
+                    while host.urls:
+                        yield host.urls.popleft(), _given_up(host)
+                if not host.urls and not mine:
+                    asking.remove(host)
+            with suppress(Empty):
+                url = bell.get(timeout=LOOK)
+                host, task = running.pop(url)
+                said = task.result()
+                host.heard(said)
+                yield url, said
+    finally:
+        stop.set()
+
+
+def _ask(
+    url: str, options: Options, timeout: float, stop: threading.Event, bell: SimpleQueue[str]
+) -> Facts | TransferError:
+    end = time.monotonic() + timeout
+    try:
+        return probe_all([url], options, lambda progress: time.monotonic() < end and not stop.is_set())[url]
+    except Stopped:
+        return Transient(f"{urlsplit(shown(url)).netloc} did not answer within {timeout:.0f} s.")
+    finally:
+        bell.put(url)
+
+
+def _given_up(host: _Host) -> TransferError:
+    name = host.name.rpartition("@")[2]
+    return Transient(f"Not asked: {name} did not answer {STRIKES} times in a row.")
 
 
 def _judge(file: PresetFile, said: Facts | TransferError, installed: str) -> tuple[Answer, str, int | None]:

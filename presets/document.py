@@ -6,6 +6,7 @@ Only a document without a single preset is refused.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,27 @@ TAKEN = frozenset({"queue", "categories", "refresh"})  # literal paths of /api/p
 OTHER_SOURCES = ("template:", "workflow:", "lock:")
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
+# Folders of ComfyUI's models folder, and of node packs that many have: a first folder that is none of them but reads
+# like one is a slip more often than not.
+KNOWN_FOLDERS = frozenset(
+    (
+        *("audio_encoders", "background_removal", "checkpoints", "classifiers", "clip", "clip_vision", "configs"),
+        *("controlnet", "diffusers", "diffusion_models", "embeddings", "gligen", "hypernetworks"),
+        *("latent_upscale_models", "loras", "model_patches", "photomaker", "style_models", "t2i_adapter"),
+        *("text_encoders", "unet", "upscale_models", "vae", "vae_approx"),
+    )
+)
+OTHER_FOLDERS = frozenset(
+    (
+        *("animatediff_models", "animatediff_motion_lora", "clipseg", "depthanything", "facerestore_models"),
+        *("facexlib", "grounding-dino", "inpaint", "insightface", "instantid", "ipadapter", "layer_model", "llm"),
+        *("llm_gguf", "luts", "mmdets", "onnx", "optical_flow", "prompt_generator", "pulid", "reactor", "rembg"),
+        *("sam2", "sam3", "sams", "seedvr2", "tts", "ultralytics", "vae_gguf", "unet_gguf", "clip_gguf", "wav2vec2"),
+        *("xlabs", "yolo"),
+    )
+)
+_IN_FRONT = re.compile(r"(?:\./)*(?:comfyui/)?models/+(?=.)", re.IGNORECASE)
+
 PRESETS_MAX, FILES_MAX, TAGS_MAX, CATEGORIES_MAX, PROBLEMS_MAX = 5000, 500, 50, 500, 100
 NAME_MAX, TEXT_MAX, TAG_MAX = 200, 4000, 60
 
@@ -44,12 +66,13 @@ def is_preset_id(text: str) -> bool:
 
 def parse_document(data: bytes) -> Document:
     """Raises BadDocument with a sentence, and the line where there is one."""
-    root = parse(data)
+    notes: list[str] = []
+    root = parse(data, notes)
     if not isinstance(root, Mapping):
         raise BadDocument(f"Line {root.line}: this is no catalogue, which begins with names like “presets:”.")
-    faults = Faults()
+    faults = Faults(notes)
     top = _fields(root, faults, "the document")
-    listed = top.get("presets")
+    listed = _by_id(top.get("presets"))
     if not isinstance(listed, Mapping):
         line = listed.line if listed else root.line
         raise BadDocument(f"Line {line}: “presets:” with a list of presets by id is missing.")
@@ -83,7 +106,9 @@ def _fields(mapping: Mapping, faults: Faults, owner: str) -> dict[str, Node]:
     """By name; of a name that is there twice the first one counts."""
     fields: dict[str, Node] = {}
     for key, node in mapping.pairs:
-        if key.text in fields:
+        if key.text == "<<":
+            faults.add(key, f"“<<” in {owner} names nothing that has fields, and brings none.")
+        elif key.text in fields:
             faults.add(key, f"“{_short(key.text)}” is there twice in {owner}; the first one is used.")
         else:
             fields[key.text] = node
@@ -147,6 +172,18 @@ def _type(node: Node | None, faults: Faults) -> str:
     return text if re.fullmatch(r"[a-z0-9_-]{1,30}", text) else ""
 
 
+def _by_id(node: Node | None) -> Node | None:
+    """A list of presets that each say their ``id`` is as good as names with a preset each."""
+    if not isinstance(node, Sequence):
+        return node
+    pairs = []
+    for item in node.items:
+        key = dict(_named(item)).get("id") if isinstance(item, Mapping) else None
+        if isinstance(key, Scalar):
+            pairs.append((key, item))
+    return Mapping(node.line, pairs) if pairs else node
+
+
 def _presets(listed: Mapping, categories: dict[str, Category], faults: Faults) -> dict[str, Preset]:
     presets: dict[str, Preset] = {}
     for key, node in listed.pairs:
@@ -207,6 +244,8 @@ def _files(preset: Mapping, node: Node | None, faults: Faults) -> tuple[tuple[Pr
     """The usable files, and why the preset cannot be installed when one that it needs is not among them."""
     files: dict[str, PresetFile] = {}
     problem = ""
+    if isinstance(node, Mapping) and {"path", "url"} <= {name for name, _ in _named(node)}:
+        node = Sequence(node.line, [node])  # one file, without the dash
     for entry in _items(node, "files", faults, FILES_MAX):
         known = len(faults.texts)
         file = _file(entry, faults)
@@ -218,6 +257,7 @@ def _files(preset: Mapping, node: Node | None, faults: Faults) -> tuple[tuple[Pr
         else:
             files[canonical(file.path)] = file
             _warn_of_pickle(file, entry, faults)
+            _warn_of_place(file, entry, faults)
     if not files and not problem:
         faults.add(preset, "It lists no files.")
         problem = faults.texts[-1]
@@ -235,12 +275,15 @@ def _file(node: Node, faults: Faults) -> PresetFile | None:
         return None
     fields = _fields(node, faults, "a file")
     written = {name: _text(fields.get(name), name, Faults(), TEXT_MAX) for name in ("path", "url")}
+    short = _IN_FRONT.sub("", written["path"], count=1) if _IN_FRONT.match(written["path"]) else written["path"]
     try:
-        path = parse_model_path(written["path"])
+        path = parse_model_path(short)
     except TransferError as refusal:
         faults.add(fields.get("path", node), str(refusal))
         return None
-    url = clean_url(written["url"])
+    if short != written["path"]:
+        faults.add(fields["path"], f"Paths begin below the models folder: {_short(written['path'])} is read as {path}.")
+    url = clean_url(re.sub(r"\s", "%20", written["url"].strip()))
     if not url:
         why = f" It is not fetched: {url_problem(written['url'])}." if written["url"] else ""
         faults.add(fields.get("url", node), f"{path} has no http(s) address that can be used.{why}")
@@ -266,3 +309,20 @@ def _warn_of_pickle(file: PresetFile, node: Node, faults: Faults) -> None:
             f"{file.path} is {origin.name} under another name. ComfyUI cannot load a {origin.suffix} file as "
             ".safetensors, so its install is refused before anything is fetched.",
         )
+
+
+def _warn_of_place(file: PresetFile, node: Node, faults: Faults) -> None:
+    """Said, not changed: the file goes where the catalogue says."""
+    folder, slash, _ = file.path.partition("/")
+    if not slash:
+        faults.add(node, f"{file.path} names no folder: ComfyUI finds models only in folders like loras/ or vae/.")
+    elif folder not in KNOWN_FOLDERS | OTHER_FOLDERS and (similar := _resembling(folder.lower())):
+        faults.add(node, f"{file.path}: ComfyUI has no folder {folder}. Is {similar} meant?")
+    if file.path.lower().endswith(".zip"):
+        faults.add(node, f"{file.path} is stored as it is: ComfyDash does not unpack it.")
+
+
+def _resembling(folder: str) -> str:
+    plain = {name.replace("_", ""): name for name in sorted(KNOWN_FOLDERS)}
+    words = folder.replace("_", "").replace("-", "").replace(" ", "")
+    return next((plain[name] for name in difflib.get_close_matches(words, plain, n=1, cutoff=0.8)), "")

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from django.core.management.base import OutputWrapper
 from django.db import connections
@@ -107,7 +107,8 @@ def _some_worker(report: Report) -> Iterator[None]:
             while not done.is_set():
                 if not worker_status()["alive"] and DownloadHistory.objects.filter(status=Status.QUEUED).exists():
                     if not told:
-                        report.line("No worker is running, so this command downloads by itself.")
+                        with suppress(OSError):  # nobody reads: the thread that watches meets that too, and ends
+                            report.line("No worker is running, so this command downloads by itself.")
                         told = True
                     drain_queue()
                 connections.close_all()

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.checks import run_checks
 from django.db import connection
 
 from settings_app import access, api_key, hub_token, preferences
@@ -35,7 +36,15 @@ def diagnostics() -> str:
     }
     for key, preference in preferences.PREFERENCES.items():
         lines[key] = f"{preference.shown(preferences.get(key)) or 'not set'} ({preferences.source(key)})"
-    return _without_secrets("".join(f"{name}: {value}\n" for name, value in lines.items()))
+    told = [("Check", sentence) for sentence in findings()]
+    return _without_secrets("".join(f"{name}: {value}\n" for name, value in [*lines.items(), *told]))
+
+
+def findings() -> list[str]:
+    """What the checks of the start find now, a sentence with its next step each: a file may have changed since."""
+    return [
+        _without_secrets(f"{message.msg} {message.hint or ''}".strip()) for message in run_checks(tags=["comfydash"])
+    ]
 
 
 def without_credentials(address: str) -> str:

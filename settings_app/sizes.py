@@ -6,11 +6,13 @@ import re
 from decimal import Decimal
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?(?:/s)?", re.IGNORECASE)
+# A comma is a decimal one (4,2 GB) unless exactly three digits follow each (1,234 MB); the same for several dots.
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d+(?:[.,]\d+)?)"
+_SIZE = re.compile(rf"({NUMBER})\s*([kmgt]i?)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
 
 
 def parse_size(value: str) -> int:
-    """Bytes of ``500MB``, ``2 GB``, ``1.5GiB`` or ``50MB/s``; decimal units as disks are sold, ``i`` for binary ones.
+    """Bytes of ``500MB``, ``2 GB``, ``1.5GiB``, ``4,2 GB`` or ``50MB/s``; decimal units, ``i`` for binary ones.
 
     Raises ValueError for anything else.
     """
@@ -18,7 +20,16 @@ def parse_size(value: str) -> int:
     if not match:
         raise ValueError(f"{value!r} is not a size. Write it like 500MB, 20GB or 1.5GiB.")
     number, unit = match.groups()
-    return int(Decimal(number) * _UNITS[(unit or "").lower()])
+    return int(Decimal(_plain(number)) * _UNITS[(unit or "").lower()])
+
+
+def _plain(number: str) -> str:
+    """``1,234.5``, ``1.234,5`` and ``4,2`` with a dot for the decimals and nothing for the thousands."""
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", number):
+        return number.replace(",", "")
+    if "," in number:
+        return number.replace(".", "").replace(",", ".")
+    return number.replace(".", "") if number.count(".") > 1 else number
 
 
 def human_size(count: int | float) -> str:

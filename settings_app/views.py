@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from settings_app import access, api_key, hub_token, preferences, sections, sessions, throttle
-from settings_app.diagnostics import diagnostics, without_credentials
+from settings_app.diagnostics import diagnostics, findings, without_credentials
 from settings_app.whoami import HubUnreachable, InvalidToken
 
 
@@ -216,7 +216,11 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None) -> HttpRespo
     context["sections"] = {name: sections.section(name) for name in sections.SECTIONS}
     if more and "section" in more:
         context["sections"][more["section"].name] = more["section"]
-    return render(request, "settings_app/index.html", {**context, "diagnostics": diagnostics(), **(more or {})})
+    return render(
+        request,
+        "settings_app/index.html",
+        {**context, "diagnostics": diagnostics(), "findings": findings(), **(more or {})},
+    )
 
 
 def _context(request: HttpRequest) -> dict[str, Any]:

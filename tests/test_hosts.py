@@ -59,3 +59,27 @@ def test_a_refused_host_reads_which_variable_to_set(client):
     assert answer.status_code == 400
     assert "COMFYDASH_ALLOWED_HOSTS" in answer.content.decode()
     assert "dash.evil.example" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("origin", "own"),
+    [
+        ("https://a.dash.example", True),
+        ("https://b.a.dash.example", True),
+        ("http://a.dash.example", False),
+        ("https://a.dash.example:8443", False),
+        ("https://evildash.example", False),
+        ("https://dash.example.evil", False),
+    ],
+)
+def test_a_wildcard_counts_for_host_csrf_and_socket_alike(settings, origin, own):
+    from django.http import HttpResponse
+    from django.middleware.csrf import CsrfViewMiddleware
+    from django.test import RequestFactory
+
+    settings.TRUSTED_ORIGINS = settings.CSRF_TRUSTED_ORIGINS = ["https://*.dash.example"]
+    request = RequestFactory().post("/", headers={"origin": origin, "host": "127.0.0.1:8082"})
+    assert is_own_origin(origin, "127.0.0.1:8082", https=True) is own
+    csrf = CsrfViewMiddleware(lambda request: HttpResponse())
+    assert csrf._origin_verified(request) is own  # type: ignore[attr-defined]
+    assert is_own_host(origin.partition("://")[2]) is ("a.dash.example" in origin and ".evil" not in origin)

@@ -9,9 +9,13 @@ from downloads.transfer.errors import TransferError
 
 MODEL_EXTENSIONS = (
     *(".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".onnx", ".pkl", ".engine", ".trt"),
-    *(".npz", ".npy", ".model", ".msgpack", ".h5", ".tflite"),
+    *(".npz", ".npy", ".model", ".msgpack", ".h5", ".tflite", ".onnx_data", ".onnx.data"),
 )
-COMPANION_EXTENSIONS = (".json", ".txt", ".yaml", ".yml", ".md", ".jinja", ".vocab", ".spm", ".tiktoken")
+# .csv: lists of tags; .zip: stored as it is, never unpacked.
+COMPANION_EXTENSIONS = (
+    *(".json", ".txt", ".yaml", ".yml", ".md", ".jinja", ".vocab", ".spm", ".tiktoken"),
+    *(".csv", ".zip"),
+)
 DEVICE_NAME = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 WINDOWS_FORBIDDEN = frozenset('<>:"|?*')
 NAME_BYTES = 240  # file systems take 255; ".part.state" and a temporary name must fit behind it

@@ -21,7 +21,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 from urllib3.exceptions import SSLError as Urllib3SSLError
 
-from downloads.transfer import stale
+from downloads.transfer import outward, stale
 from downloads.transfer.addresses import check_address, check_peer, shown
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Options
@@ -257,6 +257,8 @@ def explain(error: Exception, url: str) -> TransferError:
     """A network failure as a sentence. Names the host, never the query of the URL."""
     host = shown(url).split("/")[2]
     causes = _causes(error)
+    if problem := outward.problem(host.rpartition(":")[0] or host):
+        return TransferError(problem, reason="network")
     if any(isinstance(cause, ssl.SSLError | Urllib3SSLError | requests.exceptions.SSLError) for cause in causes):
         if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
             return TransferError(

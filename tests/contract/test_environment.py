@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -131,3 +132,100 @@ def test_a_database_address_that_is_none_is_refused_by_name(tmp_path: Path) -> N
     process = started(tmp_path, ["DATABASE_URL"], DATABASE_URL="nonsense")
     assert process.returncode != 0
     assert "DATABASE_URL" in process.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("variable", "name", "written", "read"),
+    [
+        ("HF_ENDPOINT", "HF_ENDPOINT", "hub.example", "https://hub.example"),
+        ("HF_ENDPOINT", "HF_ENDPOINT", '"https://hub.example/"', "https://hub.example"),
+        ("HF_ENDPOINT", "HF_ENDPOINT", "'hub.example:8443/hf'", "https://hub.example:8443/hf"),
+        ("COMFYDASH_PRESETS_URL", "PRESETS_URL", "raw.example/p.yaml?x=1", "https://raw.example/p.yaml?x=1"),
+        ("COMFYDASH_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "https://dash.example/", ["https://dash.example"]),
+        ("COMFYDASH_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", '"https://Dash.example:443/x"', ["https://dash.example"]),
+        ("COMFYDASH_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "https://*.example", ["https://*.example"]),
+        ("COMFYDASH_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "dash.example", ["https://dash.example"]),
+        ("COMFYDASH_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "https://*, *, ftp://x", []),
+        ("COMFYDASH_ALLOWED_HOSTS", "EXTRA_ALLOWED_HOSTS", "https://dash.example:8443/x", ["dash.example"]),
+        (
+            "COMFYDASH_ALLOWED_HOSTS",
+            "EXTRA_ALLOWED_HOSTS",
+            '"Dash.example",.a.example,*.b.c',
+            "dash.example .a.example .b.c",
+        ),
+        ("COMFYDASH_ALLOWED_HOSTS", "EXTRA_ALLOWED_HOSTS", "a b, [::1]:80", ["[::1]"]),
+        ("COMFYDASH_CONNECTIONS", "preference:connections", '"4"', 4),
+        ("COMFYDASH_AUTH", "AUTH_ON", "'off'", False),
+        ("COMFYDASH_PASSWORD", "PASSWORD", '"quoted"', '"quoted"'),
+        ("COMFYDASH_MODELS_DIR", "MODELS_DIR", '"/m"', "/m"),
+    ],
+)
+def test_what_people_write_is_read_as_they_mean_it(
+    tmp_path: Path, variable: str, name: str, written: str, read: Any
+) -> None:
+    process = started(tmp_path, [name], **{variable: written})
+    expected = read.split() if isinstance(read, str) and name == "EXTRA_ALLOWED_HOSTS" else read
+    assert json.loads(process.stdout) == {name: expected}, process.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "nonsense"),
+    [
+        ("HF_ENDPOINT", "ftp://hub.example"),
+        ("HF_ENDPOINT", "https://"),
+        ("HF_ENDPOINT", "https://hub.example?x=1"),
+        ("HF_ENDPOINT", "https://hub.example:99999"),
+        ("HF_ENDPOINT", "two words"),
+        ("COMFYDASH_PRESETS_URL", "file:///etc/presets.yaml"),
+        ("REDIS_URL", "localhost:6379"),
+        ("DATABASE_URL", "mysql://u:p@h/d"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_in_a_sentence(tmp_path: Path, variable: str, nonsense: str) -> None:
+    process = started(tmp_path, ["HF_ENDPOINT"], **{variable: nonsense})
+    assert process.returncode != 0
+    assert variable in process.stderr.strip().splitlines()[-1]
+
+
+def checked(tmp_path: Path, **variables: str) -> str:
+    """What `manage.py check` says."""
+    environment = {"PATH": os.environ["PATH"], "COMFYDASH_WORKSPACE": str(tmp_path), **variables}
+    command = [sys.executable, "manage.py", "check"]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout + done.stderr
+
+
+def test_the_start_names_what_was_read_otherwise_and_what_is_unknown(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing\n")
+    said = checked(
+        tmp_path,
+        COMFYDASH_TRUSTED_ORIGINS="https://dash.example/",
+        COMFYDASH_ALLOWED_HOSTS="a b",
+        COMFYDASH_MODEL_DIR="/m",
+        COMFYDASH_WORKFLOW_DIRS="/no/such",
+        REQUESTS_CA_BUNDLE=str(empty),
+        HF_ENDPOINT="hub.example",
+    )
+    assert "COMFYDASH_TRUSTED_ORIGINS: “https://dash.example/” is read as https://dash.example." in said
+    assert "COMFYDASH_ALLOWED_HOSTS: “a b” is no name of a host" in said
+    assert "COMFYDASH_MODEL_DIR is not known" in said
+    assert "Is COMFYDASH_MODELS_DIR meant?" in said
+    assert "COMFYDASH_WORKFLOW_DIRS names /no/such" in said
+    assert f"REQUESTS_CA_BUNDLE names {empty}, which holds no certificate" in said
+    assert "HF_ENDPOINT names no scheme and is read as https://hub.example." in said
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_authorities_that_are_not_there_are_said_by_the_name_that_was_set(tmp_path: Path, variable: str) -> None:
+    assert f"{variable} names /no/such, which is not there" in checked(tmp_path, **{variable: "/no/such"})
+
+
+def test_every_variable_of_ours_that_the_code_reads_is_known() -> None:
+    """The other way round it would be called a slip at the start."""
+    from comfydash.env import KNOWN
+
+    code = [place.read_text() for app in ("comfydash", "settings_app", "downloads", "presets", "workflows", "comfyui",
+            "storage", "activity") for place in (ROOT / app).rglob("*.py")]  # fmt: skip
+    names = set(re.findall(r"COMFYDASH_[A-Z_]*[A-Z]", "\n".join([*code, (ROOT / "README.md").read_text()])))
+    assert names <= KNOWN

@@ -74,7 +74,8 @@ def test_a_broken_file_leaves_the_templates_and_says_where_it_is_broken() -> Non
     found = catalogue()
     assert len(found.presets) > 250
     assert found.problems == (
-        f"{path} cannot be used: Line 3, column 1: Did not find expected node content. "
+        f"{path} cannot be used: Line 3, column 1: this is not YAML. "
+        "Check the indentation, quotes and brackets here and in the line before. "
         "Repair it, or refresh the catalogue.",
     )
 

@@ -69,6 +69,14 @@ def test_a_whole_preset_is_read() -> None:
         ("9.31GB (9536MB)", 9_310_000_000),
         ("about 2 GiB", 2 * 2**30),
         ("690 MB", 690_000_000),
+        ("4,2 GB", 4_200_000_000),
+        ("~4,2GB", 4_200_000_000),
+        ("1,234 MB", 1_234_000_000),
+        ("1 234 MB", 1_234_000_000),
+        ("1.234,5 MB", 1_234_500_000),
+        ("2 x 4.2GB", 4_200_000_000),
+        ("2 files", None),
+        ("12,345,678 bytes", 12_345_678),
         ("12345678", 12_345_678),
         ("", None),
         ("large", None),
@@ -243,3 +251,77 @@ def test_an_alias_bomb_in_the_files_is_cheap() -> None:
     bomb = [b"x0: &x0 [a, a, a]"] + [b"x%d: &x%d [*x%d, *x%d, *x%d]" % (n, n, *[n - 1] * 3) for n in range(1, 60)]
     text = b"\n".join([*bomb, b"presets: {A: {tags: *x59, files: *x59}}"])
     assert parse_document(text).presets["A"].problem
+
+
+@pytest.mark.parametrize("front", ["models/", "ComfyUI/models/", "./models/", "comfyui/Models/"])
+def test_the_models_folder_in_front_of_a_path_is_taken_off_and_said(front: str) -> None:
+    found = parse_document(document({"A": preset(file(f"{front}loras/x.safetensors"))})).presets["A"]
+    assert [one.path for one in found.files] == ["loras/x.safetensors"]
+    assert [text for text in found.warnings if f"{front}loras/x.safetensors is read as loras/x.safetensors" in text]
+    assert not found.problem
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("lora/x.safetensors", "Is loras meant?"),
+        ("Checkpoint/x.safetensors", "Is checkpoints meant?"),
+        ("text_encoder/x.safetensors", "Is text_encoders meant?"),
+        ("LORAS/x.safetensors", "Is loras meant?"),
+        ("x.safetensors", "names no folder"),
+        ("loras/x.zip", "does not unpack"),
+    ],
+)
+def test_a_place_that_comfyui_will_not_look_at_is_a_warning_and_stays(path: str, said: str) -> None:
+    found = parse_document(document({"A": preset(file(path))})).presets["A"]
+    assert ([one.path for one in found.files], found.problem) == ([path], "")
+    assert said in " ".join(found.warnings)
+
+
+@pytest.mark.parametrize("path", ["loras/x.safetensors", "ipadapter/x.bin", "sams/x.pth", "my_pack/x.onnx"])
+def test_a_folder_of_comfyui_or_of_a_node_pack_is_no_slip(path: str) -> None:
+    assert parse_document(document({"A": preset(file(path))})).presets["A"].warnings == ()
+
+
+@pytest.mark.parametrize("name", ["tags.csv", "m.onnx_data", "m.onnx.data", "M.ONNX.DATA", "pack.zip"])
+def test_files_that_models_need_are_installable(name: str) -> None:
+    assert parse_document(document({"A": preset(file(f"onnx/{name}"))})).presets["A"].problem == ""
+
+
+def test_blanks_in_an_address_are_written_as_they_are_sent() -> None:
+    found = parse_document(document({"A": preset(file(url="https://h.example/a b.safetensors"))})).presets["A"]
+    assert [one.url for one in found.files] == ["https://h.example/a%20b.safetensors"]
+
+
+def test_a_merge_key_gives_presets_what_they_share() -> None:
+    found = only(
+        f"""
+        shared: &base {{category: Pictures, type: image}}
+        presets:
+          A:
+            <<: *base
+            files: {{path: vae/a.safetensors, url: {HUB}/o/r/resolve/main/a.safetensors}}
+        """
+    )
+    assert (found.category, found.type, len(found.files), found.warnings) == ("Pictures", "image", 1, ())
+
+
+def test_a_merge_key_of_nothing_is_said() -> None:
+    found = only("presets: {A: {<<: base, files: []}}")
+    assert "“<<” in “A” names nothing that has fields" in found.warnings[0]
+
+
+def test_a_list_of_presets_with_ids_is_read() -> None:
+    text = f"presets:\n- id: A\n  files:\n  - {{path: vae/a.sft, url: {HUB}/o/r/resolve/main/a.sft}}\n"
+    assert list(parse_document(text.encode()).presets) == ["A"]
+
+
+def test_a_second_document_in_the_file_is_said() -> None:
+    found = parse_document(document({"A": preset()}) + b"---\npresets: {B: {}}\n")
+    assert (list(found.presets), len(found.problems)) == (["A"], 1)
+    assert "second document" in found.problems[0]
+
+
+def test_windows_ends_of_lines_and_its_mark_of_utf8_are_no_fault() -> None:
+    found = parse_document(b"\xef\xbb\xbf" + document({"A": preset()}).replace(b"\n", b"\r\n"))
+    assert (list(found.presets), found.problems) == (["A"], ())

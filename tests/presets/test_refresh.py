@@ -97,7 +97,7 @@ def test_running_downloads_are_untouched(documents: DocumentServer) -> None:
 
 
 BROKEN = {
-    "not yaml": (b"presets:\n  A: [\n", "Line 3, column 1: Did not find expected node content."),
+    "not yaml": (b"presets:\n  A: [\n", "Line 3, column 1: this is not YAML."),
     "html": (b"<html>captive portal</html>", "This is a web page, not a catalogue."),
     "empty": (b"", "The document is empty."),
     "no presets": (b"metadata: {version: 3}", "“presets:” with a list of presets by id is missing."),

@@ -277,3 +277,11 @@ def test_looking_changes_nothing(owner, path):
     answer = owner.get(f"/settings/{path}")
     assert answer.status_code == 200 or answer.url == "/settings/"
     assert not Activity.objects.exists() and not Setting.objects.exists()
+
+
+def test_what_is_wrong_with_the_extra_folders_is_seen_on_the_page(owner, settings, tmp_path):
+    place = tmp_path / "extra.yaml"
+    place.write_text("a:\n\tvae: /v\n")
+    settings.EXTRA_MODEL_PATHS = str(place)
+    html = owner.get("/settings/").content.decode()
+    assert html.count(f"{place}, line 2: a tab cannot stand here") == 3  # the list, and the text with its copy button

@@ -13,13 +13,18 @@ from settings_app.sizes import human_size, parse_size
         ("50MB/s", 50_000_000),
         ("12345678901234567", 12345678901234567),
         ("9.31gb", 9_310_000_000),
+        ("4,2 GB", 4_200_000_000),
+        ("1,234 MB", 1_234_000_000),
+        ("1,234.5MB", 1_234_500_000),
+        ("1.234,5 MB", 1_234_500_000),
+        ("1.234.567", 1_234_567),
     ],
 )
 def test_sizes_are_read_as_people_write_them(text, count):
     assert parse_size(text) == count
 
 
-@pytest.mark.parametrize("text", ["", "GB", "-1", "1e3", "1,5GB", "five", "1 XB", "1GB 2"])
+@pytest.mark.parametrize("text", ["", "GB", "-1", "1e3", "1,5,5GB", "1,23,456MB", "١GB", "five", "1 XB", "1GB 2"])
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(ValueError, match="is not a size"):
         parse_size(text)

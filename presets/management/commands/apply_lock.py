@@ -32,6 +32,6 @@ class Command(BaseCommand):
         try:
             (ended,) = watch([row], Report(self.stdout))
         except KeyboardInterrupt:
-            raise CommandError("Stopped. It goes on as soon as a worker runs.") from None
+            raise CommandError("Stopped. It goes on as soon as a worker runs.", returncode=130) from None
         if ended.status != Status.COMPLETED:
             sys.exit(1)

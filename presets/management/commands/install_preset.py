@@ -50,7 +50,7 @@ class Command(BaseCommand):
         try:
             ended = {row.pk: row for row in watch(rows, report)}
         except KeyboardInterrupt:
-            raise CommandError("Stopped. What was queued goes on as soon as a worker runs.") from None
+            raise CommandError("Stopped. What was queued goes on as soon as a worker runs.", returncode=130) from None
         for result in results:
             if row := ended.get(result["download_id"]):
                 result |= {"status": row.status, "reason": row.reason, "message": row.error_message}

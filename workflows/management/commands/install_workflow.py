@@ -56,7 +56,7 @@ class Command(BaseCommand):
         try:
             ended = watch(rows, Report(self.stdout))
         except KeyboardInterrupt:
-            raise CommandError("Stopped. What was queued goes on as soon as a worker runs.") from None
+            raise CommandError("Stopped. What was queued goes on as soon as a worker runs.", returncode=130) from None
         return sum(row.status != Status.COMPLETED for row in ended)
 
 
