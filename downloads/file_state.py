@@ -58,6 +58,7 @@ def state_of(
     found: Stamped,
     record: Record | None,
     *,
+    url: str,
     expected: str,
     size: int | None,
     is_complete: Callable[[], bool],
@@ -70,7 +71,19 @@ def state_of(
         return CONFLICT if expected and record.sha256 and expected != record.sha256 else HERE
     if not is_complete():
         return BROKEN
-    return CONFLICT if size is not None and size != found.size else UNVERIFIED
+    if size is not None and size != found.size:
+        return CONFLICT
+    return CONFLICT if contradicts(record, found, url, expected) else UNVERIFIED
+
+
+def contradicts(record: Record | None, found: Stamped, url: str, expected: str) -> bool:
+    """Does the record say that these bytes came from another address and are others than those that are wanted?
+
+    Even of a file whose time has changed that is not passed over: a person is asked, or it is hashed.
+    """
+    if record is None or record.size != found.size or record.url == url:
+        return False
+    return bool(expected and record.sha256 and record.sha256 != expected)
 
 
 def is_here(state: str) -> bool:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from downloads import disk
-from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
 from downloads.beside import address_hash
+from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
 from downloads.file_state import (
     BROKEN,
     CONFLICT,
@@ -95,6 +95,7 @@ class Knowledge:
         return state_of(
             found,
             self.records.get(canonical(path)),
+            url=url,
             expected=expected,
             size=remote.size if remote else None,
             is_complete=lambda: is_complete(found),

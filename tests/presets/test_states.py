@@ -24,7 +24,9 @@ def state(preset_id: str = "P") -> PresetState:
 
 def make_record(path: str, data: bytes, **fields: Any) -> ModelFile:
     fields.setdefault("url", file(path)["url"])
-    return ModelFile.objects.create(path=path, size=len(data), mtime_ns=0, **fields)
+    place = Path(settings.MODELS_DIR) / path
+    mtime_ns = place.stat().st_mtime_ns if place.exists() else 0
+    return ModelFile.objects.create(path=path, size=len(data), mtime_ns=mtime_ns, **fields)
 
 
 def files(found: PresetState) -> list[str]:
