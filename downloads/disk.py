@@ -61,7 +61,7 @@ class FoundFile:
 
     @property
     def below_root(self) -> str:
-        """The real path as its root has it: other roots than the models folder hold one kind, and its name is left out."""
+        """Its real path below the root: other roots than the models folder hold one kind, and its name is left out."""
         return self.file.relative_to(self.root).as_posix()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -118,10 +119,15 @@ def plan(paths: Iterable[str]) -> Plan:
 
 
 def _listed(path: str, known: Mapping[str, StoredFile]) -> str:
-    """The path as it is given out. Whoever writes the name composed means the decomposed file, if there is one only."""
+    """The path as it is given out. A name may come composed where the disk has it decomposed, and a browser's form
+    sends each line break in it as two characters."""
     if path in known:
         return path
-    return next((listed for listed in sorted(known) if composed(listed) == composed(path)), path)
+    return next((listed for listed in sorted(known) if _likeness(listed) == _likeness(path)), path)
+
+
+def _likeness(path: str) -> str:
+    return re.sub(r"\r\n?", "\n", composed(path))
 
 
 def _freed_bytes(files: Sequence[StoredFile]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from activity.schemas import Problem
 from downloads.models import Conflict
 from downloads.transfer import TransferError
 from settings_app.sizes import parse_size
+from workflows import addresses as addresses  # the kind of part “workflow”
 from workflows import dropped as dropping
 from workflows import fix as fixing
 from workflows import unlock
@@ -142,14 +143,14 @@ def templates(request: HttpRequest, source: str = "", status: str = "") -> dict[
     return {"templates": [_template(entry) for entry in found], "total": len(found)}
 
 
-@router.get("/templates/{anypath:template_id}/missing-models", response={200: MissingOut, 404: Problem})
+@router.get("/templates/{workflow:template_id}/missing-models", response={200: MissingOut, 404: Problem})
 def missing_models(request: HttpRequest, template_id: str) -> dict[str, Any]:
     """What keeps this workflow from running here."""
     return _missing(_entry(template_id), template_id)
 
 
 @router.post(
-    "/templates/{anypath:template_id}/install",
+    "/templates/{workflow:template_id}/install",
     response={200: InstallOut, 400: Problem, 404: Problem, 409: Problem},
 )
 def install(
@@ -175,7 +176,9 @@ def install(
     }
 
 
-@router.post("/templates/{anypath:template_id}/fix", response={200: FixedOut, 400: Problem, 404: Problem, 409: Problem})
+@router.post(
+    "/templates/{workflow:template_id}/fix", response={200: FixedOut, 400: Problem, 404: Problem, 409: Problem}
+)
 def fix(request: HttpRequest, template_id: str, how: Literal["link", "move"] = "link") -> dict[str, Any]:
     """Link or move what lies elsewhere into the place where the workflow looks for it."""
     try:

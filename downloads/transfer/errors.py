@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from downloads.transfer.file_names import legible
+
 
 class TransferError(Exception):
     """A transfer that cannot go on; the message is a sentence with a next step for a person.
@@ -15,7 +17,7 @@ class TransferError(Exception):
     def __init__(
         self, message: str, *, reason: str, retry: bool = False, link: str = "", missing_bytes: int = 0
     ) -> None:
-        super().__init__(message)
+        super().__init__(legible(message))
         self.reason = reason
         self.retry = retry
         self.link = link

@@ -1,8 +1,8 @@
 """Names of files as text that can be shown, stored and sent, and back again.
 
 A file system holds bytes. Python reads a byte that is no UTF-8 as a lone surrogate, which neither a page nor a database
-nor an answer can hold. So inside and outside of this program such a byte is ``\\xNN`` and a backslash ``\\\\``; only where
-a file is opened its real name is used.
+nor an answer can hold. So inside and outside of this program such a byte is ``\\xNN`` and a backslash ``\\\\``; only
+where a file is opened its real name is used.
 """
 
 from __future__ import annotations
@@ -18,6 +18,11 @@ def shown(real: str) -> str:
     if "\\" not in real and (real.isascii() or _is_text(real)):
         return real
     return "".join(map(_shown, real))
+
+
+def legible(sentence: str) -> str:
+    """A sentence in which a real name may stand, as text."""
+    return sentence if _is_text(sentence) else "".join(part if part == "\\" else _shown(part) for part in sentence)
 
 
 def real(shown: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from downloads.models import ModelFile, RemoteFile, Status
 from presets.catalogue import catalogue
