@@ -22,6 +22,7 @@ HERE, UNVERIFIED, PARTIAL, MISSING, CONFLICT, BROKEN = (
     "broken",
 )
 SAME_TIME = 2_000_000_000  # ns; FAT keeps two seconds, some network file systems one
+PENDING = -1  # as a record's time: its file may not have its name yet, and an older one stands there
 BLOCK = 2**20  # bytes
 
 
@@ -49,9 +50,11 @@ def vouches(record: Stamped, found: Stamped) -> bool:
     """Does the record speak of the bytes that stand there?
 
     A record is written before its file gets its name, so after a kill it may stand beside the older file, which can
-    have the same size.
+    have the same size, and within two seconds the same time.
     """
-    return record.size == found.size and abs(record.mtime_ns - found.mtime_ns) <= SAME_TIME
+    return (
+        record.mtime_ns != PENDING and record.size == found.size and abs(record.mtime_ns - found.mtime_ns) <= SAME_TIME
+    )
 
 
 def state_of(

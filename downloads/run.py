@@ -14,7 +14,7 @@ from activity.models import Activity
 from downloads import disk, facts, heartbeat
 from downloads.beside import beside
 from downloads.disk import FoundFile, canonical
-from downloads.file_state import contradicts, file_sha256, vouches
+from downloads.file_state import PENDING, contradicts, file_sha256, vouches
 from downloads.files import BROKEN, CONFLICT, Knowledge, is_here
 from downloads.models import WAITING_REASONS, Conflict, DownloadFile, DownloadHistory, FileStatus, ModelFile, Status
 from downloads.options import transfer_options
@@ -22,7 +22,17 @@ from downloads.patience import patiently
 from downloads.places import Places
 from downloads.remains import bytes_kept, take_stock
 from downloads.space import missing_space
-from downloads.transfer import Facts, Progress, Published, Stopped, TransferError, Wanted, discard_partial, fetch
+from downloads.transfer import (
+    Facts,
+    Progress,
+    Published,
+    Stopped,
+    TransferError,
+    Wanted,
+    discard_partial,
+    fetch,
+    stat_beneath,
+)
 from downloads.twins import twins_of
 from downloads.worker import stopping
 from settings_app.sizes import human_size
@@ -99,6 +109,7 @@ class Install:
         self.facts: dict[str, Facts] = {}
         self.broken: set[str] = set()  # paths where something stands that is no model
         self.differing: set[str] = set()  # paths whose bytes were hashed and are not those that are wanted
+        self.recorded: set[str] = set()
         self.hashed: dict[tuple[str, int, int], str] = {}  # SHA-256 by path, size and time
         self.warnings: list[str] = []
         self.speed = 0.0
@@ -125,7 +136,7 @@ class Install:
             pinned = file.sha256 if file.pinned else ""
             self._go_to(file, knowledge.place(file.path, file.url, pinned))
             state = knowledge.state(file.path, file.url, pinned)
-            if not self.row.force and knowledge.is_known(file.path, file.url) and self._believes(file, knowledge):
+            if knowledge.is_known(file.path, file.url) and self._believes(file, knowledge):
                 self._skip(file, knowledge.bytes_here(file.path))
             elif file.status == FileStatus.COMPLETED and is_here(state):
                 continue  # forced, and fetched already before a pause
@@ -149,13 +160,16 @@ class Install:
         record, remote = knowledge.records.get(canonical(file.path)), knowledge.remotes.get(file.url)
         vouched = record is not None and vouches(record, found)
         promised = pinned or (remote.sha256 if remote else "")
+        is_pending = record is not None and record.mtime_ns == PENDING and record.url == file.url
+        if self.row.force and not (record and is_pending and promised == record.sha256):
+            return False  # fetched again, whatever is here; but not twice because of a kill after the rename
         if state == CONFLICT and not vouched and contradicts(record, found, file.url, promised):
             return self._prove(file, found, promised)
         if not is_here(state):
             return False
         expected = pinned
         if not pinned and not vouched and record is not None:
-            if self.row.conflict == Conflict.REPLACE and record.url == file.url:
+            if is_pending or (self.row.conflict == Conflict.REPLACE and record.url == file.url):
                 # The record may be of the bytes that were to replace these, from before a kill.
                 expected = promised or record.sha256
             elif promised and record.sha256 and promised != record.sha256:
@@ -201,7 +215,7 @@ class Install:
             answer = answers[file.url]
             if isinstance(answer, Facts):
                 self._know(file, answer)
-            elif not self.row.force and self._believes(file, knowledge):
+            elif self._believes(file, knowledge):
                 # Somebody's file stands there already, and nobody can be asked whether it is the same: it stays.
                 self._skip(file, knowledge.bytes_here(file.path))
                 todo.remove(file)
@@ -247,7 +261,7 @@ class Install:
         return left
 
     def _is_here_already(self, file: DownloadFile, knowledge: Knowledge) -> bool:
-        if self.row.force or not self._believes(file, knowledge):
+        if not self._believes(file, knowledge):
             return False
         self._skip(file, knowledge.bytes_here(file.path))
         return True
@@ -289,6 +303,8 @@ class Install:
                 publish=lambda result: self._record(file, result),
             )
         except TransferError as refusal:
+            if file.path in self.recorded:  # and then it did not get its name: something was in the way
+                patiently(lambda: ModelFile.objects.filter(path=file.path).update(mtime_ns=PENDING))
             if file.optional and refusal.reason not in WAITING_REASONS:
                 self._give_up_optional(file, refusal)
                 return
@@ -297,10 +313,8 @@ class Install:
             self._write_totals()
             raise
         self.warnings.extend(published.warnings)
-        if not published.fetched_bytes:  # it may have stood there, and was hashed: then there was no rename to record
-            patiently(
-                lambda: ModelFile.renew(file.path, published.size, published.mtime_ns, published.sha256, file.url)
-            )
+        # It replaced something, and its record is pending; or it stood there and was hashed, and nothing was recorded.
+        patiently(lambda: ModelFile.renew(file.path, published.size, published.mtime_ns, published.sha256, file.url))
         disk.changed()
         self._update(
             file,
@@ -319,11 +333,15 @@ class Install:
         """Right before the rename: is it still wanted? Then write down what will stand there.
 
         The record comes first because a kill between rename and record would leave a file that nobody vouches for; a
-        record without its file says nothing, since every reader compares it with the disk.
+        record without its file says nothing, since every reader compares it with the disk. Where an older file stands,
+        the record vouches for nothing until the new one has its name.
         """
-        return patiently(lambda: self._record_if_wanted(file, result))
+        place = Places.now().of(file.path)
+        is_taken = stat_beneath(place.root, place.path) is not None
+        self.recorded.add(file.path)
+        return patiently(lambda: self._record_if_wanted(file, result, PENDING if is_taken else result.mtime_ns))
 
-    def _record_if_wanted(self, file: DownloadFile, result: Published) -> bool:
+    def _record_if_wanted(self, file: DownloadFile, result: Published, mtime_ns: int) -> bool:
         with transaction.atomic():
             if not self.row.beat():
                 return False
@@ -331,7 +349,7 @@ class Install:
                 path=file.path,
                 defaults={
                     "size": result.size,
-                    "mtime_ns": result.mtime_ns,
+                    "mtime_ns": mtime_ns,
                     "sha256": result.sha256,
                     "url": file.url,
                     "etag": result.etag,
