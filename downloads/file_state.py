@@ -71,7 +71,9 @@ def state_of(
     ``expected`` is the SHA-256 that is wanted or that the host has, ``size`` in bytes what the host says.
     """
     if record and vouches(record, found):
-        return CONFLICT if expected and record.sha256 and expected != record.sha256 else HERE
+        if expected and record.sha256:
+            return HERE if record.sha256 == expected else CONFLICT
+        return CONFLICT if size is not None and size != found.size else HERE
     if not is_complete():
         return BROKEN
     if size is not None and size != found.size:

@@ -15,6 +15,7 @@ from downloads.files import CONFLICT, HERE, UNVERIFIED, Knowledge
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from downloads.queue import WantedFile, enqueue
 from tests.downloads.test_run import SIZE, finished, install
+from tests.fakehub import safetensors_bytes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "checkpoints/one.safetensors"
@@ -102,7 +103,7 @@ def test_keep_both_puts_it_beside_and_each_counts_as_here(models, one, other):
 
 
 def test_without_a_hash_beforehand_the_address_gives_the_name(hub, models, one):
-    data = hub.add_file("org/two", "x.safetensors", size=SIZE + 8, seed=3).content.data
+    data = safetensors_bytes(SIZE + 8, seed=3)
     plain = hub.add_document("one.safetensors", data)
     row, _ = enqueue("C", "C", [WantedFile(PATH, plain.url)], conflict="keep_both")
     drain_queue()
