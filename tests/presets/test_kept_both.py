@@ -126,7 +126,9 @@ def test_the_command_takes_the_wish(rivals: None) -> None:
 
 
 @pytest.mark.parametrize("address", ["/models/", "/models/TWO/"])
-def test_the_card_and_the_detail_offer_both_before_anything_was_tried(rivals: None, owner: Client, address: str) -> None:
+def test_the_card_and_the_detail_offer_both_before_anything_was_tried(
+    rivals: None, owner: Client, address: str
+) -> None:
     text = owner.get(address).content.decode()
     assert text.count('value="replace"') == text.count('value="keep_both"') == 1
     owner.post("/models/TWO/install/", {"conflict": "keep_both"})

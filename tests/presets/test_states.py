@@ -166,7 +166,7 @@ def test_known_differences_between_presets_are_warned_of() -> None:
     RemoteFile.objects.create(url=other, sha256="1" * 64)
     assert not any("has other content" in warning for warning in state().warnings)
     RemoteFile.objects.filter(url=other).update(sha256="2" * 64)
-    assert f"{A} has other content in Q: they cannot be installed side by side." in state().warnings
+    assert any(f"{A} has other content in Q: " in warning for warning in state().warnings)
 
 
 @pytest.mark.usefixtures("settings_read_once")
