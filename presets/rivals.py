@@ -52,8 +52,8 @@ def differing(preset: Preset, rivals: Rivals, remotes: Mapping[str, Remote]) -> 
         ]
         if others:
             sentences.append(
-                f"{file.path} has other content in {_listed(others)}: the second install asks whether to replace the file "
-                "or to keep both."
+                f"{file.path} has other content in {_listed(others)}: the second install asks whether to replace the "
+                "file or to keep both."
             )
     return sentences
 
