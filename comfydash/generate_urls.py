@@ -1,12 +1,13 @@
 from django.urls import include, path
 
 from comfydash import generate
+from workflows import addresses as addresses  # the kind of part “workflow”
 
 app_name = "comfyui"
 # An id of a workflow is SOURCE:relative/path, so the verb stands before it.
 urlpatterns = [
     path("", generate.index, name="index"),
-    path("open/<path:workflow_id>/", generate.open_workflow, name="open"),
-    path("queue/<path:workflow_id>/", generate.queue, name="queue"),
+    path("open/<workflow:workflow_id>/", generate.open_workflow, name="open"),
+    path("queue/<workflow:workflow_id>/", generate.queue, name="queue"),
     path("", include("comfyui.urls")),
 ]

@@ -271,5 +271,6 @@ else:
         "filename": str(LOG_DIR / "comfydash.log"),
         "formatter": "line",
         "delay": True,
+        "errors": "backslashreplace",  # a file may have a name that is no text
     }
     LOGGING["root"]["handlers"] = ["stderr", "file"]

@@ -11,7 +11,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from activity.schemas import Problem
-from downloads.models import DownloadHistory, Status, WrongState
+from downloads.models import Conflict, DownloadHistory, Status, WrongState
 from downloads.queue import describe, retry_failed
 from downloads.transfer import TransferError
 
@@ -111,10 +111,18 @@ def one(request: HttpRequest, download_id: int) -> dict[str, Any]:
 
 @router.post("/{int:download_id}/{verb}", response={200: VerbOut, 400: Problem, 404: Problem, 409: Problem})
 def act(
-    request: HttpRequest, download_id: int, verb: Verb, keep_partial: bool = True, to: Place = "top"
+    request: HttpRequest,
+    download_id: int,
+    verb: Verb,
+    keep_partial: bool = True,
+    to: Place = "top",
+    conflict: Conflict | None = None,
 ) -> dict[str, Any]:
-    """pause, resume, cancel, retry, skip or move; the answer has the status afterwards, retry that of the new row."""
-    return perform(row_or_404(download_id), verb, keep_partial=keep_partial, to=to)
+    """pause, resume, cancel, retry, skip or move; the answer has the status afterwards, retry that of the new row.
+
+    ``conflict`` goes with retry and resume: what to do where other bytes have the place of a file.
+    """
+    return perform(row_or_404(download_id), verb, keep_partial=keep_partial, to=to, conflict=conflict)
 
 
 def row_or_404(download_id: int) -> DownloadHistory:
@@ -124,7 +132,14 @@ def row_or_404(download_id: int) -> DownloadHistory:
     return row
 
 
-def perform(row: DownloadHistory, verb: Verb, *, keep_partial: bool = True, to: Place = "top") -> dict[str, Any]:
+def perform(
+    row: DownloadHistory,
+    verb: Verb,
+    *,
+    keep_partial: bool = True,
+    to: Place = "top",
+    conflict: Conflict | None = None,
+) -> dict[str, Any]:
     """Carry a verb out on a row; the state that does not allow it is a 409. Shared with /api/presets."""
     try:
         if verb == "cancel":
@@ -132,8 +147,10 @@ def perform(row: DownloadHistory, verb: Verb, *, keep_partial: bool = True, to: 
         elif verb == "move":
             row.move(to)
         elif verb == "retry":
-            row = row.retry()
+            row = row.retry(conflict or "")
         else:
+            if verb == "resume":
+                row.wish(conflict or "")
             getattr(row, verb)()
     except (WrongState, TransferError) as refusal:  # TransferError: the path of a file leads out of the models folder
         raise HttpError(409, str(refusal)) from refusal

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from typing import Any
 from django.conf import settings
 
 from downloads import extra_paths
+from downloads.beside import original
 from downloads.extra_paths import ALIASES
+from downloads.transfer.file_names import composed, shown
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ more_roots: list[Callable[[], dict[str, list[Path]]]] = []
 class FoundFile:
     """A file below a models folder; ``path`` is ``kind/sub/name``, ``size`` in bytes, ``blocks`` of 512 bytes.
 
+    ``path`` is text, whatever bytes the name has; ``file`` is what it is opened by.
     Hard and symbolic links to one file share its ``identity``, so that its bytes are counted once.
     """
 
@@ -48,7 +52,7 @@ class FoundFile:
 
     @property
     def name(self) -> str:
-        return self.file.name
+        return self.path.rpartition("/")[2]
 
     @property
     def kind(self) -> str:
@@ -56,7 +60,7 @@ class FoundFile:
 
     @property
     def below_root(self) -> str:
-        """The path as its root has it: other roots than the models folder hold one kind, and its name is left out."""
+        """Its real path below the root: other roots than the models folder hold one kind, and its name is left out."""
         return self.file.relative_to(self.root).as_posix()
 
 
@@ -72,14 +76,27 @@ class ModelsIndex:
     def find(self, path: str) -> FoundFile | None:
         return self.files.get(canonical(path))
 
+    @cached_property
+    def beside(self) -> dict[str, list[tuple[str, str]]]:
+        """By canonical path: what stands beside it or is begun there (canonical path and 8 digits), both being kept."""
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for path in sorted({*self.files, *self.partials}):
+            base, digits = original(path)
+            if base:
+                found[base].append((path, digits))
+        return dict(found)
+
     def roots(self, kind: str) -> list[Path]:
         """Folders that hold this kind, the one for new files first."""
         return self.kinds.get(ALIASES.get(kind, kind), [])
 
 
 def canonical(path: str) -> str:
-    """``unet/a.safetensors`` and ``diffusion_models/a.safetensors`` are the same place to ComfyUI."""
-    kind, slash, rest = path.partition("/")
+    """``unet/a.safetensors`` and ``diffusion_models/a.safetensors`` are the same place to ComfyUI.
+
+    And é is one name, in one character or in two.
+    """
+    kind, slash, rest = composed(path).partition("/")
     return ALIASES.get(kind, kind) + slash + rest
 
 
@@ -174,16 +191,25 @@ def _build(roots: dict[str, list[Path]], contents: list[list[FoundFile]]) -> Mod
         if found.root == settings.MODELS_DIR and found.kind in linked:
             continue  # it is found where it really lies
         if found.path.endswith(PART_SUFFIX):
-            partials.setdefault(canonical(found.path.removesuffix(PART_SUFFIX)), found)
+            _put(partials, canonical(found.path.removesuffix(PART_SUFFIX)), found)
         elif not found.path.endswith(STATE_SUFFIXES):
-            files.setdefault(canonical(found.path), found)
-            names[found.name].append(found)
+            _put(files, canonical(found.path), found)
+            names[composed(found.name)].append(found)
     for kind, folders in roots.items():
         if kind:
             kinds[kind].extend(folders)
     for name in {*ALIASES.values(), *(path.partition("/")[0] for path in files)}:
         kinds[name].insert(0, settings.MODELS_DIR / name)
     return ModelsIndex(files, partials, dict(names), dict(kinds))
+
+
+def _put(places: dict[str, FoundFile], place: str, found: FoundFile) -> None:
+    """The first folder wins. Of two files whose names are one to a person, whatever order the disk lists them in, the
+    composed name does."""
+    first = places.setdefault(place, found)
+    twofold = first is not found and first.root == found.root and composed(first.path) == composed(found.path)
+    if twofold and (composed(found.path) != found.path, found.path) < (composed(first.path) != first.path, first.path):
+        places[place] = found
 
 
 def _walk(folder: Path, prefix: str, root: Path, seen: set[tuple[int, int]]) -> Iterator[list[FoundFile]]:
@@ -193,7 +219,7 @@ def _walk(folder: Path, prefix: str, root: Path, seen: set[tuple[int, int]]) -> 
     for name, identity in listing.folders:
         if identity not in seen:  # links may form a ring
             seen.add(identity)
-            yield from _walk(folder / name, f"{prefix}{name}/", root, seen)
+            yield from _walk(folder / name, f"{prefix}{shown(name)}/", root, seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +267,7 @@ def _list_entry(listing: _Listing, entry: os.DirEntry[str], place: tuple[Path, s
             listing.folders.append((entry.name, identity))
             return
         found = FoundFile(
-            path=prefix + entry.name,
+            path=prefix + shown(entry.name),
             file=folder / entry.name,
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,18 +12,24 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from downloads import disk
+from downloads.beside import address_hash
 from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
+from downloads.file_state import (
+    BROKEN,
+    CONFLICT,
+    HERE,
+    MISSING,
+    PARTIAL,
+    UNVERIFIED,
+    Record,
+    is_here,
+    state_of,
+    vouches,
+)
 from downloads.models import ModelFile, RemoteFile
 from downloads.transfer import TransferError, check_structure, partial_bytes
 
-HERE, UNVERIFIED, PARTIAL, MISSING, CONFLICT, BROKEN = (
-    "here",
-    "unverified",
-    "partial",
-    "missing",
-    "conflict",
-    "broken",
-)
+__all__ = ["BROKEN", "CONFLICT", "HERE", "MISSING", "PARTIAL", "UNVERIFIED", "Knowledge", "Record", "is_here"]
 
 
 class Remote(NamedTuple):
@@ -33,16 +39,6 @@ class Remote(NamedTuple):
     size: int | None
     sha256: str
     gated: bool
-
-
-class Record(NamedTuple):
-    """What is written down of a file on disk: a ModelFile without the cost of a model object."""
-
-    path: str
-    size: int
-    sha256: str
-    url: str
-    installed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -57,28 +53,53 @@ class Knowledge:
     def gather(cls, urls: Iterable[str] | None = None) -> Knowledge:
         """About the given URLs, or about every URL on record when None."""
         remotes = RemoteFile.objects.all() if urls is None else RemoteFile.objects.filter(url__in=list(urls))
-        rows = ModelFile.objects.values_list(*Record._fields)
+        rows = ModelFile.objects.order_by("path").values_list(*Record._fields)
         records = {canonical(row[0]): Record(*row) for row in rows}
         if _published_elsewhere(records.values()):
             disk.forget()
         return cls(models_index(), records, {row[0]: Remote(*row) for row in remotes.values_list(*Remote._fields)})
 
+    def place(self, path: str, url: str, sha256: str = "") -> str:
+        """Where the file of this address is: at its path, or beside it, when other bytes have the path and both are
+        kept."""
+        options = self.index.beside.get(canonical(path))
+        if not options:
+            return path
+        expected = self._expected(url, sha256)
+        own = [place for place, digits in options if self._is_meant(place, digits, url, expected)]
+        if not own or self._state(path, url, expected) == HERE:
+            return path
+        here = [place for place in own if is_here(self._state(place, url, expected))]
+        return here[0] if here else path if is_here(self._state(path, url, expected)) else own[0]
+
+    def _is_meant(self, place: str, digits: str, url: str, expected: str) -> bool:
+        record = self.records.get(place) if place in self.index.files else None
+        if record is None:
+            return digits in {expected[:8], address_hash(url)[:8]}
+        return record.sha256 == expected if expected and record.sha256 else record.url == url
+
     def state(self, path: str, url: str, sha256: str = "") -> str:
-        """here, unverified (here, but nobody recorded its SHA-256), conflict (other bytes stand there), broken (what
-        stands there is no model), partial or missing."""
+        """here, unverified (here, but nobody recorded the SHA-256 of these bytes), conflict (other bytes stand there),
+        broken (what stands there is no model), partial or missing."""
+        return self._state(self.place(path, url, sha256), url, self._expected(url, sha256))
+
+    def _expected(self, url: str, sha256: str) -> str:
+        remote = self.remotes.get(url)
+        return sha256 or (remote.sha256 if remote else "")
+
+    def _state(self, path: str, url: str, expected: str) -> str:
         found = self.index.find(path)
         if found is None:
             return PARTIAL if canonical(path) in self.index.partials else MISSING
         remote = self.remotes.get(url)
-        expected = sha256 or (remote.sha256 if remote else "")
-        record = self.records.get(canonical(path))
-        if record and record.size == found.size:
-            return CONFLICT if expected and record.sha256 and expected != record.sha256 else HERE
-        if not is_complete(found):
-            return BROKEN
-        if remote and remote.size is not None and remote.size != found.size:
-            return CONFLICT
-        return UNVERIFIED
+        return state_of(
+            found,
+            self.records.get(canonical(path)),
+            url=url,
+            expected=expected,
+            size=remote.size if remote else None,
+            is_complete=lambda: is_complete(found),
+        )
 
     def is_known(self, path: str, url: str) -> bool:
         """Can the bytes that stand there be compared with those of the URL without asking its host?"""
@@ -100,11 +121,7 @@ def _published_elsewhere(records: Iterable[Record]) -> bool:
     """
     index, since = models_index(), timezone.now() - timedelta(seconds=disk.MAX_AGE)
     fresh = [record for record in records if record.installed_at > since]
-    return any((found := index.find(record.path)) is None or found.size != record.size for record in fresh)
-
-
-def is_here(state: str) -> bool:
-    return state in {HERE, UNVERIFIED}
+    return any((found := index.find(record.path)) is None or not vouches(record, found) for record in fresh)
 
 
 def is_complete(found: FoundFile) -> bool:

@@ -66,6 +66,13 @@ class WantedFile:
     optional: bool = False
 
 
+class Conflict(models.TextChoices):
+    """What to do with a place that other bytes have; "" asks a person."""
+
+    REPLACE = "replace"
+    KEEP_BOTH = "keep_both"
+
+
 class WrongState(ValueError):
     """The state of the row does not allow the verb; the message names both."""
 
@@ -89,6 +96,13 @@ class DownloadHistory(models.Model):
     reason = models.CharField(max_length=32, blank=True, default="")
     error_message = models.TextField(blank=True, default="")
     force = models.BooleanField(default=False)
+    conflict = models.CharField(
+        max_length=16,
+        choices=Conflict.choices,
+        blank=True,
+        default="",
+        help_text="what a person wants where other bytes have the place of a file",
+    )
     files_completed = models.PositiveIntegerField(default=0)
     files_total = models.PositiveIntegerField(default=0)
     bytes_done = models.PositiveBigIntegerField(default=0)
@@ -162,8 +176,10 @@ class DownloadHistory(models.Model):
         # The worker throws the bytes away: it may have the .part open this very moment.
         events.wake_worker()
 
-    def retry(self) -> DownloadHistory:
+    def retry(self, conflict: str = "") -> DownloadHistory:
         """A new row at the end of the queue that continues from the bytes on disk.
+
+        ``conflict`` says what to do where other bytes have the place of a file; else what was wanted before holds.
 
         Its files are those of the catalogue today, or the same again when no catalogue knows the id any more.
         """
@@ -177,8 +193,14 @@ class DownloadHistory(models.Model):
                 f"“{self.title}” cannot be retried: no files are on record for it, and no catalogue knows "
                 f"{self.preset_id or 'it'} any more. Install it from Models instead."
             )
-        row, _ = enqueue(self.preset_id, self.title, files, force=self.force)
+        row, _ = enqueue(self.preset_id, self.title, files, force=self.force, conflict=conflict or self.conflict)
         return row
+
+    def wish(self, conflict: str) -> None:
+        """Write down what to do where other bytes have the place of a file; "" leaves it as it is."""
+        if conflict and conflict != self.conflict:
+            self.conflict = conflict
+            DownloadHistory.objects.filter(pk=self.pk).update(conflict=conflict)
 
     def skip(self) -> None:
         """To the end of the queue, with its bytes."""
@@ -490,6 +512,13 @@ class ModelFile(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    @classmethod
+    def renew(cls, path: str, size: int, mtime_ns: int, sha256: str, url: str) -> None:
+        """These bytes were hashed just now. Where they came from stays written down, if they are the same as before."""
+        stamp = {"size": size, "mtime_ns": mtime_ns, "sha256": sha256}
+        if not cls.objects.filter(path=path, sha256=sha256).update(**stamp):
+            cls.objects.update_or_create(path=path, defaults={**stamp, "url": url, "etag": "", "commit": ""})
 
 
 class WorkerState(models.Model):

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from downloads.disk import canonical, linked_kinds, models_index
+from downloads.disk import PART_SUFFIX, FoundFile, canonical, linked_kinds, models_index
 from downloads.transfer import TransferError
+from downloads.transfer.file_names import composed
 
 # Who knows of chosen folders, by kind; the comfyui app adds those that were chosen in Settings.
 chosen_folders: list[Callable[[], dict[str, Path]]] = []
@@ -21,6 +22,11 @@ class Place(NamedTuple):
 
     root: Path
     path: str
+
+    def as_written(self, there: FoundFile | None) -> Place:
+        """The same place under the name that the disk has for it: macOS writes it decomposed."""
+        name = there.below_root.removesuffix(PART_SUFFIX) if there and there.root == self.root else ""
+        return self._replace(path=name) if composed(name) == composed(self.path) else self
 
     def check(self) -> None:
         """Raises TransferError where a chosen folder is away: made anew, it would be filled on the wrong disk."""
@@ -48,16 +54,17 @@ class Places:
         """Where ``kind/sub/name`` goes. What is in the models folder already, or begun there, stays there."""
         kind, _, below = canonical(path).partition("/")
         folder = self.linked.get(path.partition("/")[0]) or self.chosen.get(kind)
-        if folder is None or not below or _is_in_models_folder(path):
-            return Place(settings.MODELS_DIR, path)
-        return Place(folder, below)
+        there = _found(path)
+        stays = there is not None and there.root == settings.MODELS_DIR
+        place = Place(settings.MODELS_DIR, path) if folder is None or not below or stays else Place(folder, below)
+        return place.as_written(there)
 
     def is_ours(self, root: Path) -> bool:
         """Whether installs put files there, so that uninstalling may take them away again."""
         return root == settings.MODELS_DIR or root in {*self.chosen.values(), *self.linked.values()}
 
 
-def _is_in_models_folder(path: str) -> bool:
+def _found(path: str) -> FoundFile | None:
+    """What stands there or is begun there."""
     index = models_index()
-    found = index.find(path) or index.partials.get(canonical(path))
-    return found is not None and found.root == settings.MODELS_DIR
+    return index.find(path) or index.partials.get(canonical(path))

@@ -44,9 +44,12 @@ def files_today(preset_id: str) -> Sequence[WantedFile] | None:
 
 
 def enqueue(
-    preset_id: str, title: str, files: Iterable[WantedFile], *, force: bool = False
+    preset_id: str, title: str, files: Iterable[WantedFile], *, force: bool = False, conflict: str = ""
 ) -> tuple[DownloadHistory, bool]:
     """Put an install at the end of the queue: ``(row, True)``, or ``(the active row of this id, False)``.
+
+    ``conflict`` (replace, keep_both) says what to do where other bytes have the place of a file; it is also written
+    on the row that is active already.
 
     Raises TransferError (forbidden_path) before anything is stored when a path could leave the models folder, and
     ValueError when there is nothing to fetch.
@@ -56,7 +59,7 @@ def enqueue(
         raise ValueError(f"“{title}” lists no files, so there is nothing to install.")
     for last in (False, False, True):
         try:
-            return _find_or_create(preset_id, title, wanted, force)
+            return _find_or_create(preset_id, title, wanted, force, conflict)
         except IntegrityError:  # another click was faster (the constraint one_active_per_preset): find its row
             if last:
                 raise
@@ -64,15 +67,17 @@ def enqueue(
 
 
 def _find_or_create(
-    preset_id: str, title: str, wanted: dict[str, WantedFile], force: bool
+    preset_id: str, title: str, wanted: dict[str, WantedFile], force: bool, conflict: str
 ) -> tuple[DownloadHistory, bool]:
     with transaction.atomic():
         if row := DownloadHistory.objects.filter(preset_id=preset_id).active().first():
+            row.wish(conflict)
             return row, False
         row = DownloadHistory.objects.create(
             preset_id=preset_id,
             title=title[:300],
             force=force,
+            conflict=conflict,
             position=DownloadHistory.last_position() + 1,
             files_total=len(wanted),
             bytes_total=sum(file.size or 0 for file in wanted.values()),

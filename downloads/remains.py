@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from downloads import disk
-from downloads.files import Knowledge, is_here
+from downloads.files import HERE, Knowledge
 from downloads.models import DownloadFile, DownloadHistory, FileStatus
 from downloads.places import Places
 from downloads.transfer import TransferError, discard_partial, partial_bytes, reserved_bytes
@@ -37,11 +37,14 @@ def take_stock(row: DownloadHistory) -> int:
 
 
 def _is_published(row: DownloadHistory, file: DownloadFile, knowledge: Knowledge) -> bool:
-    """It got its name, but its worker died before it could say so. What a forced install replaces does not count."""
+    """It got its name, but its worker died before it could say so. What a forced install replaces does not count.
+
+    Nor does the older file that the new record was written beside, when the worker died before the rename.
+    """
     expected = file.sha256 if file.pinned else ""
     return (
         not row.force
-        and is_here(knowledge.state(file.path, file.url, expected))
+        and knowledge.state(file.path, file.url, expected) == HERE
         and knowledge.is_known(file.path, file.url)
     )
 

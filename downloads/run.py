@@ -12,14 +12,27 @@ from django.utils import timezone
 from activity.events import broadcast
 from activity.models import Activity
 from downloads import disk, facts, heartbeat
+from downloads.beside import beside
+from downloads.disk import FoundFile, canonical
+from downloads.file_state import PENDING, contradicts, file_sha256, vouches
 from downloads.files import BROKEN, CONFLICT, Knowledge, is_here
-from downloads.models import WAITING_REASONS, DownloadFile, DownloadHistory, FileStatus, ModelFile, Status
+from downloads.models import WAITING_REASONS, Conflict, DownloadFile, DownloadHistory, FileStatus, ModelFile, Status
 from downloads.options import transfer_options
 from downloads.patience import patiently
 from downloads.places import Places
 from downloads.remains import bytes_kept, take_stock
 from downloads.space import missing_space
-from downloads.transfer import Facts, Progress, Published, Stopped, TransferError, Wanted, discard_partial, fetch
+from downloads.transfer import (
+    Facts,
+    Progress,
+    Published,
+    Stopped,
+    TransferError,
+    Wanted,
+    discard_partial,
+    fetch,
+    stat_beneath,
+)
 from downloads.twins import twins_of
 from downloads.worker import stopping
 from settings_app.sizes import human_size
@@ -95,6 +108,9 @@ class Install:
         self.files = list(row.files.order_by("id"))
         self.facts: dict[str, Facts] = {}
         self.broken: set[str] = set()  # paths where something stands that is no model
+        self.differing: set[str] = set()  # paths whose bytes were hashed and are not those that are wanted
+        self.recorded: set[str] = set()
+        self.hashed: dict[tuple[str, int, int], str] = {}  # SHA-256 by path, size and time
         self.warnings: list[str] = []
         self.speed = 0.0
         self._wrote = self._told = 0.0
@@ -117,8 +133,10 @@ class Install:
         knowledge = Knowledge.gather(file.url for file in self.files)
         todo = []
         for file in self.files:
-            state = knowledge.state(file.path, file.url, file.sha256 if file.pinned else "")
-            if is_here(state) and not self.row.force and knowledge.is_known(file.path, file.url):
+            pinned = file.sha256 if file.pinned else ""
+            self._go_to(file, knowledge.place(file.path, file.url, pinned))
+            state = knowledge.state(file.path, file.url, pinned)
+            if knowledge.is_known(file.path, file.url) and self._believes(file, knowledge):
                 self._skip(file, knowledge.bytes_here(file.path))
             elif file.status == FileStatus.COMPLETED and is_here(state):
                 continue  # forced, and fetched already before a pause
@@ -127,6 +145,62 @@ class Install:
                 self._update(file, status=FileStatus.PENDING, bytes_done=here, error="")
                 todo.append(file)
         return todo
+
+    def _go_to(self, file: DownloadFile, path: str) -> None:
+        if path != file.path:
+            self._update(file, path=path)
+
+    def _believes(self, file: DownloadFile, knowledge: Knowledge) -> bool:
+        """Is it here? Where a certain SHA-256 is wanted, bytes that nobody vouches for are hashed first."""
+        pinned = file.sha256 if file.pinned else ""
+        state = knowledge.state(file.path, file.url, pinned)
+        found = knowledge.index.find(file.path)
+        if found is None or file.path in self.differing:
+            return False
+        record, remote = knowledge.records.get(canonical(file.path)), knowledge.remotes.get(file.url)
+        vouched = record is not None and vouches(record, found)
+        promised = pinned or (remote.sha256 if remote else "")
+        is_pending = record is not None and record.mtime_ns == PENDING and record.url == file.url
+        if self.row.force and not (record and is_pending and promised == record.sha256):
+            return False  # fetched again, whatever is here; but not twice because of a kill after the rename
+        if state == CONFLICT and not vouched and contradicts(record, found, file.url, promised):
+            return self._prove(file, found, promised)
+        if not is_here(state):
+            return False
+        expected = pinned
+        if not pinned and not vouched and record is not None:
+            if is_pending or (self.row.conflict == Conflict.REPLACE and record.url == file.url):
+                # The record may be of the bytes that were to replace these, from before a kill.
+                expected = promised or record.sha256
+            elif promised and record.sha256 and promised != record.sha256:
+                expected = promised  # what was here last was something else
+        if not expected or (vouched and record is not None and record.sha256 == expected):
+            return True
+        return self._prove(file, found, expected)
+
+    def _prove(self, file: DownloadFile, found: FoundFile, expected: str) -> bool:
+        """Hash what stands there; the record is renewed when it is what is wanted. Raises Stopped."""
+        key = (found.path, found.size, found.mtime_ns)
+        if key not in self.hashed:
+            seen = 0
+
+            def read(count: int) -> None:
+                nonlocal seen
+                seen += count
+                if not self._tick(file, Progress("verifying", seen, found.size)):
+                    raise Stopped
+
+            try:
+                self.hashed[key] = file_sha256(found.file, read)
+            except OSError as error:
+                log.warning("%s cannot be read: %s", found.path, error)
+                self.hashed[key] = ""
+            self._update(file, status=FileStatus.PENDING, bytes_done=0)
+        if self.hashed[key] != expected:
+            self.differing.add(file.path)
+            return False
+        patiently(lambda: ModelFile.renew(file.path, found.size, found.mtime_ns, expected, file.url))
+        return True
 
     def _skip(self, file: DownloadFile, size: int) -> None:
         if file.status != FileStatus.COMPLETED:
@@ -141,7 +215,7 @@ class Install:
             answer = answers[file.url]
             if isinstance(answer, Facts):
                 self._know(file, answer)
-            elif not self.row.force and is_here(knowledge.state(file.path, file.url)):
+            elif self._believes(file, knowledge):
                 # Somebody's file stands there already, and nobody can be asked whether it is the same: it stays.
                 self._skip(file, knowledge.bytes_here(file.path))
                 todo.remove(file)
@@ -168,21 +242,33 @@ class Install:
         knowledge = Knowledge.gather(file.url for file in todo)
         left = []
         for file in todo:
-            state = knowledge.state(file.path, file.url, file.sha256)
-            if self.row.force or not (is_here(state) or state == CONFLICT):
-                left.append(file)
-                if state == BROKEN:
-                    self.broken.add(file.path)
-            elif is_here(state):
-                self._skip(file, knowledge.bytes_here(file.path))
-            else:
+            if self._is_here_already(file, knowledge):
+                continue
+            if self.row.conflict == Conflict.KEEP_BOTH and self._is_taken(file, knowledge):
+                self._go_to(file, beside(file.path, file.sha256, file.url))
+                if self._is_here_already(file, knowledge):
+                    continue
+            if knowledge.state(file.path, file.url, file.sha256) == BROKEN:
+                self.broken.add(file.path)
+            if self._is_taken(file, knowledge) and not self.row.force and self.row.conflict != Conflict.REPLACE:
                 sentence = (
-                    f"{file.path} exists with other content than this install wants. "
-                    "Install again with “replace” to overwrite it, or move the old file away first."
+                    f"{file.path} exists with other content than this install wants. Choose “Replace the file”, which "
+                    "overwrites it once the new one is complete, or “Keep both”, which puts the new one beside it."
                 )
                 self._update(file, status=FileStatus.FAILED, error=sentence)
                 raise TransferError(sentence, reason="path_conflict")
+            left.append(file)
         return left
+
+    def _is_here_already(self, file: DownloadFile, knowledge: Knowledge) -> bool:
+        if not self._believes(file, knowledge):
+            return False
+        self._skip(file, knowledge.bytes_here(file.path))
+        return True
+
+    def _is_taken(self, file: DownloadFile, knowledge: Knowledge) -> bool:
+        """Do other bytes stand at its path?"""
+        return file.path in self.differing or knowledge.state(file.path, file.url, file.sha256) == CONFLICT
 
     def _check_space(self) -> None:
         missing = missing_space(self.row)
@@ -203,7 +289,7 @@ class Install:
             root=place.root,
             path=place.path,
             sha256=file.sha256 if file.pinned else "",
-            replace=self.row.force or file.path in self.broken,
+            replace=self.row.force or file.path in self.broken or self.row.conflict == Conflict.REPLACE,
             twins=() if self.row.force else twins_of(file.path, file.sha256),
         )
         try:
@@ -217,6 +303,8 @@ class Install:
                 publish=lambda result: self._record(file, result),
             )
         except TransferError as refusal:
+            if file.path in self.recorded:  # and then it did not get its name: something was in the way
+                patiently(lambda: ModelFile.objects.filter(path=file.path).update(mtime_ns=PENDING))
             if file.optional and refusal.reason not in WAITING_REASONS:
                 self._give_up_optional(file, refusal)
                 return
@@ -225,6 +313,8 @@ class Install:
             self._write_totals()
             raise
         self.warnings.extend(published.warnings)
+        # It replaced something, and its record is pending; or it stood there and was hashed, and nothing was recorded.
+        patiently(lambda: ModelFile.renew(file.path, published.size, published.mtime_ns, published.sha256, file.url))
         disk.changed()
         self._update(
             file,
@@ -243,11 +333,15 @@ class Install:
         """Right before the rename: is it still wanted? Then write down what will stand there.
 
         The record comes first because a kill between rename and record would leave a file that nobody vouches for; a
-        record without its file says nothing, since every reader compares it with the disk.
+        record without its file says nothing, since every reader compares it with the disk. Where an older file stands,
+        the record vouches for nothing until the new one has its name.
         """
-        return patiently(lambda: self._record_if_wanted(file, result))
+        place = Places.now().of(file.path)
+        is_taken = stat_beneath(place.root, place.path) is not None
+        self.recorded.add(file.path)
+        return patiently(lambda: self._record_if_wanted(file, result, PENDING if is_taken else result.mtime_ns))
 
-    def _record_if_wanted(self, file: DownloadFile, result: Published) -> bool:
+    def _record_if_wanted(self, file: DownloadFile, result: Published, mtime_ns: int) -> bool:
         with transaction.atomic():
             if not self.row.beat():
                 return False
@@ -255,7 +349,7 @@ class Install:
                 path=file.path,
                 defaults={
                     "size": result.size,
-                    "mtime_ns": result.mtime_ns,
+                    "mtime_ns": mtime_ns,
                     "sha256": result.sha256,
                     "url": file.url,
                     "etag": result.etag,

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from downloads.board import board, history, line_of, queue_button
-from downloads.models import ENDED, DownloadHistory, Status
+from downloads.models import ENDED, Conflict, DownloadHistory, Status
 from downloads.queue import failed, retry_failed
 from downloads.transfer import TransferError
 from settings_app import hub_token
@@ -87,6 +87,11 @@ def came_from(request: HttpRequest, otherwise: str = "downloads:index") -> str:
     return reverse(otherwise)
 
 
+def wished(request: HttpRequest) -> str:
+    """What the form says of a place that other bytes have. Raises ValueError for an unknown word."""
+    return Conflict(word).value if (word := request.POST.get("conflict", "")) else ""
+
+
 @verb
 def pause(request: HttpRequest, row: DownloadHistory) -> None:
     row.pause()
@@ -113,7 +118,7 @@ def cancel(request: HttpRequest, row: DownloadHistory) -> None:
 
 @verb
 def retry(request: HttpRequest, row: DownloadHistory) -> None:
-    row.retry()
+    row.retry(wished(request))
     messages.success(request, f"{row.title} is queued again and continues from the bytes on disk.")
 
 

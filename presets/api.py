@@ -12,7 +12,7 @@ from pydantic import WithJsonSchema
 
 from activity.schemas import Problem
 from downloads.api import DownloadOut, FileOut, Limit, Offset, Place, Verb, VerbOut, perform
-from downloads.models import DownloadHistory
+from downloads.models import Conflict, DownloadHistory
 from downloads.queue import describe, queue_status
 from downloads.transfer import TransferError
 from presets import refresh as refreshing
@@ -237,10 +237,16 @@ def status(request: HttpRequest, preset_id: Path[PresetId]) -> dict[str, Any]:
     response={200: InstallOut, 400: Problem, 404: Problem, 409: Problem},
     summary="Install",
 )
-def install(request: HttpRequest, preset_id: Path[PresetId], force: bool = False) -> dict[str, Any]:
-    """With ``force`` every file is fetched again, beside the old one, which is replaced on success only."""
+def install(
+    request: HttpRequest, preset_id: Path[PresetId], force: bool = False, conflict: Conflict | None = None
+) -> dict[str, Any]:
+    """With ``force`` every file is fetched again, beside the old one, which is replaced on success only.
+
+    ``conflict`` says what to do where other bytes have the place of a file: ``replace`` it once the new one is
+    complete, or ``keep_both``, the new one as ``NAME-HASH8``.
+    """
     try:
-        outcome = install_preset(preset_id, force=force)
+        outcome = install_preset(preset_id, force=force, conflict=conflict or "")
     except UnknownPreset as unknown:
         raise HttpError(404, str(unknown)) from unknown
     except NotInstallable as fault:
@@ -274,14 +280,19 @@ def uninstall(request: HttpRequest, preset_id: Path[PresetId]) -> dict[str, Any]
     summary="Pause, resume, cancel, retry, skip or move",
 )
 def act(
-    request: HttpRequest, preset_id: Path[PresetId], verb: Verb, keep_partial: bool = True, to: Place = "top"
+    request: HttpRequest,
+    preset_id: Path[PresetId],
+    verb: Verb,
+    keep_partial: bool = True,
+    to: Place = "top",
+    conflict: Conflict | None = None,
 ) -> dict[str, Any]:
     """On the active download of the preset, else on its newest one. A preset that left the catalogue counts."""
     row = _newest_row(preset_id)
     if row is None:
         preset = _preset_or_404(preset_id)
         raise HttpError(409, f"“{preset.name}” is not in the queue. Install it first.")
-    return perform(row, verb, keep_partial=keep_partial, to=to)
+    return perform(row, verb, keep_partial=keep_partial, to=to, conflict=conflict)
 
 
 def _preset_or_404(preset_id: str) -> Preset:

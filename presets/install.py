@@ -42,14 +42,16 @@ def find_preset(preset_id: str) -> Preset:
     return preset
 
 
-def install(preset_id: str, *, force: bool = False) -> Outcome:
+def install(preset_id: str, *, force: bool = False, conflict: str = "") -> Outcome:
     """Queue what is missing; with ``force`` everything, replacing each file once its successor is complete.
 
+    ``conflict`` (replace, keep_both) says what to do where other bytes have the place of a file; else it is asked.
     Raises UnknownPreset and NotInstallable.
     """
     preset = find_preset(preset_id)
     state = preset_states([preset])[preset.id]
     if state.row is not None and state.row.is_active:
+        state.row.wish(conflict)
         return _queued_before(preset, state.row)
     files = wanted_files(preset.id)
     if not files:
@@ -57,7 +59,7 @@ def install(preset_id: str, *, force: bool = False) -> Outcome:
     if state.installed and not force:
         return Outcome("already_installed", None, f"{preset.name} is installed already.")
     with transaction.atomic():
-        row, created = enqueue(preset.id, preset.name, files, force=force)
+        row, created = enqueue(preset.id, preset.name, files, force=force, conflict=conflict)
         if not created:
             return _queued_before(preset, row)
         if _needs_token(state, force):

@@ -10,18 +10,20 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from downloads.disk import models_index
+from downloads.disk import canonical, models_index
+from downloads.file_state import vouches
 from downloads.models import DownloadHistory, ModelFile, WantedFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, parse_model_path
 from downloads.transfer.addresses import Hub, is_signed
+from downloads.transfer.file_names import composed, shown
 from workflows.scanner.names import clean_url, url_problem
 
 FORMAT = 1
@@ -46,36 +48,46 @@ class LockedFile:
 
 @dataclass(frozen=True)
 class Export:
-    """``left_out`` lists paths of which the origin or the content is not on record, ``signed`` those whose address
-    holds a signature: it is the owner's, and over before the lock is read."""
+    """``left_out`` has a sentence for each file here that the lock cannot name.
+
+    Its origin or its content is not on record, or its address holds a signature: that is the owner's, and over before
+    the lock is read. ``unverified`` are the paths among them whose bytes may have changed since they were recorded:
+    verify first.
+    """
 
     files: list[LockedFile]
     left_out: list[str]
-    signed: list[str] = field(default_factory=list)
+    unverified: list[str]
 
 
 def export(paths: Iterable[str] | None = None) -> Export:
     """What is installed now, all of it or only the given paths; sorted by path."""
-    wanted = None if paths is None else set(paths)
     index = models_index()
-    records = {record.path: record for record in ModelFile.objects.all()}
-    files, left_out, signed = [], [], []
+    records = {composed(record.path): record for record in ModelFile.objects.order_by("path")}
+    wanted = None if paths is None else {canonical(path) for path in paths}
+    files: dict[str, LockedFile] = {}
+    left_out, unverified = [], []
     for found in sorted(index.files.values(), key=lambda found: found.path):
-        if wanted is not None and found.path not in wanted:
+        if wanted is not None and canonical(found.path) not in wanted:
             continue
-        record = records.get(found.path)
+        path = composed(found.path)
+        record = records.get(path)
+        known = record is not None and record.sha256 and record.url
         if record and is_signed(record.url):
-            signed.append(found.path)
-        elif record and record.size == found.size and record.sha256 and record.url:
-            files.append(LockedFile(found.path, _pinned(record.url, record.commit), record.size, record.sha256))
+            left_out.append(f"{found.path}. Its address holds a signature, which is yours and ends.")
+        elif known and record and vouches(record, found):
+            files[path] = LockedFile(path, _pinned(record.url, record.commit), record.size, record.sha256)
+        elif known:
+            unverified.append(found.path)
+            left_out.append(f"{found.path}. It changed since it was recorded, so verify first: run verify_models.")
         elif _may_be_locked(found.path):
-            left_out.append(found.path)
-    return Export(files, left_out, signed)
+            left_out.append(f"{found.path}. Where it comes from is not on record: run verify_models.")
+    return Export(list(files.values()), left_out, unverified)
 
 
 def _may_be_locked(path: str) -> bool:
     try:
-        parse_model_path(path)
+        parse_model_path(path.replace("\\", "-"))  # of a name that is no text
     except TransferError:
         return False
     return True
@@ -102,7 +114,7 @@ def read(place: Path) -> list[LockedFile]:
         with place.open("rb") as file:
             data = file.read(LOCK_MAX + 1)
     except OSError as error:
-        raise BadLock(f"{place} cannot be read ({error.strerror}). Check the name.") from error
+        raise BadLock(f"{shown(str(place))} cannot be read ({error.strerror}). Check the name.") from error
     return parse(data)
 
 
@@ -150,9 +162,12 @@ def _file(entry: Any, place: str) -> LockedFile:
     return LockedFile(path, url, size, sha256)
 
 
-def apply(files: Iterable[LockedFile], name: str) -> tuple[DownloadHistory, bool]:
-    """Queue the whole lock as one install; what is here with the same content is skipped when its turn comes."""
+def apply(files: Iterable[LockedFile], name: str, conflict: str = "") -> tuple[DownloadHistory, bool]:
+    """Queue the whole lock as one install; what is here with the same content is skipped when its turn comes.
+
+    ``conflict`` (replace, keep_both) says what to do where other bytes have the place of a file.
+    """
     wanted = [WantedFile(file.path, file.url, file.size, file.sha256) for file in files]
     digest = hashlib.sha256("\n".join(f"{file.path} {file.sha256}" for file in wanted).encode()).hexdigest()
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:100] or "models"
-    return enqueue(f"lock:{slug}-{digest[:8]}", f"Lock file {name[:200]}", wanted)
+    return enqueue(f"lock:{slug}-{digest[:8]}", f"Lock file {name[:200]}", wanted, conflict=conflict)

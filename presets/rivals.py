@@ -81,7 +81,8 @@ def differing(preset: Preset, rivals: Rivals, remotes: Mapping[str, Remote]) -> 
         ]
         if others:
             sentences.append(
-                f"{file.path} has other content in {_listed(others)}: they cannot be installed side by side."
+                f"{file.path} has other content in {_listed(others)}: the second install asks whether to replace the "
+                "file or to keep both."
             )
     return sentences
 
@@ -93,8 +94,8 @@ def _sentences(preset: Preset, rivals: Rivals) -> list[str]:
         others = [owner for url, owners in addresses.items() if url != url_key(file.url) for owner in owners]
         if others:
             sentences.append(
-                f"{file.path} comes from another address in {_listed(others)}. Should the content differ, they cannot "
-                "be installed side by side; the second install then says so before it fetches anything."
+                f"{file.path} comes from another address in {_listed(others)}. Should the content differ, the second "
+                "install asks before it fetches anything whether to replace the file or to keep both."
             )
     return sentences
 

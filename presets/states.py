@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db.models import Max
 
+from downloads.beside import original
 from downloads.disk import canonical
-from downloads.files import PARTIAL, Knowledge, is_here
+from downloads.files import CONFLICT, PARTIAL, Knowledge, is_here
 from downloads.models import DownloadHistory, Status
 from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
@@ -28,6 +29,7 @@ class FileState:
     size_bytes: int | None  # of the host, else of the file here, else the catalogue's guess
     bytes_here: int
     gated: bool
+    place: str  # where it is: the path, or beside it, when other bytes have the path and both are kept
 
     @property
     def path(self) -> str:
@@ -67,6 +69,11 @@ class PresetState:
     row: DownloadHistory | None
     warnings: tuple[str, ...]
 
+    @property
+    def taken(self) -> list[str]:
+        """Paths where other bytes stand than this preset's."""
+        return [file.path for file in self.files if file.status == CONFLICT]
+
 
 def preset_states(presets: Iterable[Preset]) -> dict[str, PresetState]:
     """By id. The number of queries does not depend on the number of presets."""
@@ -97,16 +104,16 @@ def _newest_if_failed(ids: Sequence[str]) -> Iterable[DownloadHistory]:
 
 
 def _file_state(file: PresetFile, knowledge: Knowledge) -> FileState:
-    status = knowledge.state(file.path, file.url)
+    status, place = knowledge.state(file.path, file.url), knowledge.place(file.path, file.url)
     remote = knowledge.remotes.get(file.url)
     size = remote.size if remote else None
     if size is None and is_here(status):
-        found = knowledge.index.find(file.path)
+        found = knowledge.index.find(place)
         size = found.size if found else None
     if size is None:
         size = file.size_guess
-    bytes_here = knowledge.bytes_here(file.path) if status == PARTIAL else (size or 0) * is_here(status)
-    return FileState(file, status, size, bytes_here, bool(remote and remote.gated))
+    bytes_here = knowledge.bytes_here(place) if status == PARTIAL else (size or 0) * is_here(status)
+    return FileState(file, status, size, bytes_here, bool(remote and remote.gated), place)
 
 
 def _preset_state(
@@ -156,18 +163,20 @@ def installed_presets_needing(paths: Iterable[str], besides: Iterable[str] = ())
     """
     wanted = {canonical(path): path for path in paths}
     left_out = set(besides)
+    # Who may own them: a preset's file may stand beside its path.
+    named = {*wanted, *(canonical(original(path)[0]) for path in wanted)}
     owners = [
         preset
         for preset in catalogue().presets.values()
-        if preset.id not in left_out and any(canonical(file.path) in wanted for file in preset.files)
+        if preset.id not in left_out and any(canonical(file.path) in named for file in preset.files)
     ]
     states = preset_states(owners)
     needed: dict[str, list[str]] = {}
     for preset in owners:
         state = states[preset.id]
         if state.installed or (state.row is not None and state.row.is_active):
-            for file in preset.files:
-                if path := wanted.get(canonical(file.path)):
+            for file in state.files:
+                if path := wanted.get(canonical(file.place)):
                     needed.setdefault(path, []).append(preset.name)
     return needed
 

@@ -15,6 +15,7 @@ from downloads.files import CONFLICT
 from downloads.models import DownloadHistory, ModelFile
 from downloads.places import Places
 from downloads.transfer import delete_beneath, discard_partial
+from downloads.transfer.file_names import shown
 from presets.preset import Preset
 from presets.states import installed_presets_needing, preset_states
 from settings_app.sizes import human_size
@@ -55,23 +56,24 @@ def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
     states = preset_states(presets)
     index, places = models_index(), Places.now()
     needed = installed_presets_needing(
-        {file.path for preset in presets for file in preset.files}, besides=[preset.id for preset in presets]
+        {file.place for preset in presets for file in states[preset.id].files},
+        besides=[preset.id for preset in presets],
     )
     sizes: dict[str, int] = {}
     partials: dict[str, int] = {}
     keep: dict[str, list[str]] = {}
     for file in (file for preset in presets for file in states[preset.id].files):
-        found = index.find(file.path)
+        found = index.find(file.place)
         if found is None:
-            begun = index.partials.get(canonical(file.path))
-            if begun and places.is_ours(begun.root) and file.path not in needed:
+            begun = index.partials.get(canonical(file.place))
+            if begun and places.is_ours(begun.root) and file.place not in needed:
                 partials[begun.path.removesuffix(PART_SUFFIX)] = file.bytes_here
-        elif file.path in needed:
-            keep[file.path] = needed[file.path]
+        elif file.place in needed:
+            keep[file.place] = needed[file.place]
         elif file.status == CONFLICT:
-            keep[file.path] = ["other content than this preset's"]
+            keep[file.place] = ["other content than this preset's"]
         elif not places.is_ours(found.root):
-            keep[file.path] = [f"the other models folder {found.root}"]
+            keep[file.place] = [f"the other models folder {shown(str(found.root))}"]
         else:
             sizes[found.path] = found.size
     return UninstallPlan(list(sizes), list(partials), keep, sum(sizes.values()) + sum(partials.values()))

@@ -6,18 +6,17 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from downloads import disk
 from downloads.disk import FoundFile, canonical, models_index
+from downloads.file_state import file_sha256, vouches
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, WantedFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, check_structure
-from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
 
 Verdict = Literal["ok", "unknown", "missing", "broken", "differs"]
-BLOCK = 2**20  # bytes
 GoOn = Callable[[int], None]
 
 
@@ -100,28 +99,16 @@ def _verify(one: Expected, found: FoundFile, read: GoOn) -> Checked:
     return Checked(one, "ok", "Its SHA-256 is right.", sha256, found)
 
 
-def file_sha256(file: Path, read: GoOn) -> str:
-    digest = hashlib.sha256()
-    block = bytearray(BLOCK)
-    with file.open("rb", buffering=0) as source:
-        while count := source.readinto(block):
-            digest.update(memoryview(block)[:count])
-            read(count)
-    return digest.hexdigest()
-
-
 def record(checked: Checked) -> None:
-    """Vouch for a file that was found right but had no record, so that nobody needs to ask again."""
-    if checked.verdict == "ok" and checked.found is not None:
-        ModelFile.objects.get_or_create(
-            path=checked.expected.path,
-            defaults={
-                "size": checked.found.size,
-                "mtime_ns": checked.found.mtime_ns,
-                "sha256": checked.sha256,
-                "url": masked(checked.expected.url),
-            },
-        )
+    """Vouch for a file that was found right, so that nobody needs to hash it again: it had no record, or its time is
+    another one than that on record."""
+    found = checked.found
+    if checked.verdict != "ok" or found is None:
+        return
+    kept = ModelFile.objects.filter(path=checked.expected.path).first()
+    if kept is None or not vouches(kept, found) or kept.sha256 != checked.sha256:
+        ModelFile.renew(checked.expected.path, found.size, found.mtime_ns, checked.sha256, checked.expected.url)
+        disk.changed()
 
 
 def repair(bad: Iterable[Checked]) -> tuple[DownloadHistory | None, list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,7 +16,7 @@ from downloads.board import history_of
 from downloads.models import DownloadHistory
 from downloads.queue import cancel_rows
 from downloads.transfer import TransferError
-from downloads.views import came_from
+from downloads.views import came_from, wished
 from presets import refresh as refreshing
 from presets import thumbnails
 from presets.catalogue import catalogue
@@ -78,7 +79,8 @@ def picture(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 def install(request: HttpRequest, preset_id: str) -> HttpResponse:
     """Queue it; where the Hub is known to ask for a token and there is none, the dialog for one comes up."""
-    outcome = _install(request, _preset(preset_id), force=request.POST.get("force") == "true")
+    preset = _preset(preset_id)
+    outcome = _install(request, preset, force=request.POST.get("force") == "true", conflict=_wished(request))
     if outcome is not None and outcome.status == "token_required":
         answer = redirect("downloads:token")
         answer.headers["X-Dialog"] = answer["Location"]
@@ -166,10 +168,12 @@ def _uninstall(request: HttpRequest, presets: list[Preset]) -> None:
         messages.success(request, removed.sentence)
 
 
-def _install(request: HttpRequest, preset: Preset, *, force: bool = False, quiet: bool = False) -> Outcome | None:
+def _install(
+    request: HttpRequest, preset: Preset, *, force: bool = False, conflict: str = "", quiet: bool = False
+) -> Outcome | None:
     """Queue one and say so; None when it cannot be installed as the catalogue has it."""
     try:
-        outcome = install_preset(preset.id, force=force)
+        outcome = install_preset(preset.id, force=force, conflict=conflict)
     except (NotInstallable, TransferError) as refusal:
         messages.error(request, str(refusal))
         return None
@@ -181,6 +185,13 @@ def _install(request: HttpRequest, preset: Preset, *, force: bool = False, quiet
         )
         messages.success(request, outcome.message, extra_tags=undo)
     return outcome
+
+
+def _wished(request: HttpRequest) -> str:
+    try:
+        return wished(request)
+    except ValueError as unknown:
+        raise BadRequest(str(unknown)) from unknown
 
 
 def _preset(preset_id: str) -> Preset:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from downloads.models import DownloadHistory, ModelFile
 from downloads.places import Places
 from downloads.tasks import look_again_now
 from downloads.transfer import TransferError, delete_beneath, discard_partial, reserved_bytes
+from downloads.transfer.file_names import composed
 from settings_app.sizes import human_size
 from storage.models import FileHash
 from storage.needs import needs
@@ -98,6 +100,7 @@ def plan(paths: Iterable[str]) -> Plan:
     """Only files that a look into the models folder found can be deleted: names are compared, never joined."""
     wanted = list(dict.fromkeys(paths))
     known = overview().by_path
+    wanted = list(dict.fromkeys(_listed(path, known) for path in wanted))
     found = [known[path] for path in wanted if path in known]
     asked = needs(found)
     frees = _freed_bytes(found)
@@ -113,6 +116,18 @@ def plan(paths: Iterable[str]) -> Plan:
         ),
         tuple(path for path in wanted if path not in known),
     )
+
+
+def _listed(path: str, known: Mapping[str, StoredFile]) -> str:
+    """The path as it is given out. A name may come composed where the disk has it decomposed, and a browser's form
+    sends each line break in it as two characters."""
+    if path in known:
+        return path
+    return next((listed for listed in sorted(known) if _likeness(listed) == _likeness(path)), path)
+
+
+def _likeness(path: str) -> str:
+    return re.sub(r"\r\n?", "\n", composed(path))
 
 
 def _freed_bytes(files: Sequence[StoredFile]) -> dict[str, int]:
@@ -171,7 +186,8 @@ def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
     done = Deleted([candidate.path for candidate in gone], sum(candidate.frees for candidate in gone), refused)
     if gone:
         with transaction.atomic():
-            ModelFile.objects.filter(path__in=done.paths).delete()
+            records = [one.file.record.path for one in gone if one.file.record]
+            ModelFile.objects.filter(path__in=[*done.paths, *records]).delete()
             FileHash.objects.filter(path__in=done.paths).delete()
             _tell(f"Deleted {_named(done.paths)}", done.sentence, done.paths, done.bytes)
     return done
@@ -182,7 +198,7 @@ def delete_partial(path: str) -> Deleted:
     path = path.removesuffix(disk.PART_SUFFIX)
     places = Places.now()
     begun = models_index().partials.get(canonical(path))
-    if begun is None or begun.path != path + disk.PART_SUFFIX or not places.is_ours(begun.root):
+    if begun is None or composed(begun.path) != composed(path) + disk.PART_SUFFIX or not places.is_ours(begun.root):
         raise NotThere(f"Nothing of {path} was begun in the models folder.")
     if install := needs().install_of(path):
         raise Needed(

@@ -7,32 +7,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import BigIntegerField, Count, F, Max, Sum
 from django.db.models.functions import Greatest
 
+from downloads.beside import original
 from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
+from downloads.file_state import Record, vouches
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, ModelFile, Status
 from downloads.places import Places
 from downloads.transfer import disk_space, partial_bytes
+from downloads.transfer.file_names import composed, shown
 from presets.catalogue import Catalogue, catalogue
 from settings_app import preferences
 from storage.models import FileHash
 
 TOP_LEVEL = "(top level)"
-
-
-class Record(NamedTuple):
-    """Where a file came from, as written down when it was published; ``size`` in bytes."""
-
-    path: str
-    size: int
-    mtime_ns: int
-    sha256: str
-    url: str
-    installed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +90,7 @@ class StoredFile:
     @property
     def key(self) -> str:
         """Names it among all folders: files of several models folders may share a relative path."""
-        return self.found.path if self.is_ours else str(self.found.file)
+        return self.found.path if self.is_ours else shown(str(self.found.file))
 
     @property
     def size(self) -> int:
@@ -171,7 +162,7 @@ def _look(index: ModelsIndex, presets: Catalogue) -> Overview:
     _add_hashes(files)
     listed = {canonical(file.path) for preset in presets.presets.values() for file in preset.files}
     for file in files:
-        file.is_listed = file.place in listed
+        file.is_listed = file.place in listed or canonical(original(file.path)[0]) in listed
     return Overview(files, {file.path: file for file in files if file.is_ours}, tuple(_folders(files)))
 
 
@@ -185,15 +176,16 @@ def _is_ours(file: FoundFile, index: ModelsIndex, places: Places) -> bool:
 
 
 def _stored(file: FoundFile, is_ours: bool) -> StoredFile:
-    folder = (file.kind if "/" in file.path else TOP_LEVEL) if is_ours else str(file.root)
+    folder = (file.kind if "/" in file.path else TOP_LEVEL) if is_ours else shown(str(file.root))
     return StoredFile(file, is_ours, canonical(file.path), folder)
 
 
 def _add_records(files: Iterable[StoredFile]) -> None:
     """Where the bytes that stand here came from: a record of another size speaks of other ones."""
-    records = {record.path: record for record in map(Record._make, ModelFile.objects.values_list(*Record._fields))}
+    rows = ModelFile.objects.order_by("path").values_list(*Record._fields)
+    records = {composed(record.path): record for record in map(Record._make, rows)}
     for file in files:
-        record = records.get(file.path) if file.is_ours else None
+        record = records.get(composed(file.path)) if file.is_ours else None
         if record and record.size == file.size:
             file.record = record
 
@@ -205,7 +197,7 @@ def _add_hashes(files: Iterable[StoredFile]) -> None:
     same: dict[str, list[StoredFile]] = defaultdict(list)
     for file in files:
         record, now = file.record, (file.size, file.found.mtime_ns)
-        if record and record.sha256 and record.mtime_ns == now[1]:
+        if record and record.sha256 and vouches(record, file.found):
             file.sha256 = record.sha256
         elif kept and (hashed := kept.get(file.key)) and hashed[:2] == now:
             file.sha256 = hashed[2]
@@ -251,11 +243,12 @@ def _our_partials() -> list[FoundFile]:
 def partials() -> list[Partial]:
     """What was begun and not finished where installs put files, largest first."""
     begun = {file.path.removesuffix(PART_SUFFIX): file for file in _our_partials()}
-    wanted = DownloadFile.objects.filter(path__in=begun).select_related("download").order_by("download_id")
+    names = {*begun, *map(composed, begun)}
+    wanted = DownloadFile.objects.filter(path__in=names).select_related("download").order_by("download_id")
     newest = {file.path: file for file in wanted}
     lines = []
     for path, file in begun.items():
-        by = newest.get(path)
+        by = newest.get(path) or newest.get(composed(path))
         lines.append(
             Partial(
                 path,

@@ -9,9 +9,11 @@ from ninja import Router, Schema
 from ninja.errors import HttpError
 
 from activity.schemas import Problem
+from downloads.models import Conflict
 from downloads.transfer import TransferError
 from downloads.transfer.addresses import masked
 from settings_app.sizes import parse_size
+from workflows import addresses as addresses  # the kind of part “workflow”
 from workflows import dropped as dropping
 from workflows import fix as fixing
 from workflows import unlock
@@ -142,22 +144,27 @@ def templates(request: HttpRequest, source: str = "", status: str = "") -> dict[
     return {"templates": [_template(entry) for entry in found], "total": len(found)}
 
 
-@router.get("/templates/{path:template_id}/missing-models", response={200: MissingOut, 404: Problem})
+@router.get("/templates/{workflow:template_id}/missing-models", response={200: MissingOut, 404: Problem})
 def missing_models(request: HttpRequest, template_id: str) -> dict[str, Any]:
     """What keeps this workflow from running here."""
     return _missing(_entry(template_id), template_id)
 
 
 @router.post(
-    "/templates/{path:template_id}/install",
+    "/templates/{workflow:template_id}/install",
     response={200: InstallOut, 400: Problem, 404: Problem, 409: Problem},
 )
-def install(request: HttpRequest, template_id: str, confirm: str = "") -> dict[str, Any]:
-    """Queue what is missing as one install. ``confirm`` names hosts, separated by commas, that are not known here."""
+def install(
+    request: HttpRequest, template_id: str, confirm: str = "", conflict: Conflict | None = None
+) -> dict[str, Any]:
+    """Queue what is missing as one install. ``confirm`` names hosts, separated by commas, that are not known here.
+
+    ``conflict`` says what to do where other bytes have the place of a file: ``replace`` or ``keep_both``.
+    """
     entry = _entry(template_id)
     hosts = [host.strip() for host in confirm.split(",") if host.strip()]
     try:
-        outcome = install_missing(entry, entry.install_id, entry.workflow.name, hosts=hosts)
+        outcome = install_missing(entry, entry.install_id, entry.workflow.name, hosts=hosts, conflict=conflict or "")
     except (CannotInstall, UnconfirmedHosts) as refusal:
         raise HttpError(409, str(refusal)) from refusal
     except TransferError as refusal:
@@ -170,7 +177,9 @@ def install(request: HttpRequest, template_id: str, confirm: str = "") -> dict[s
     }
 
 
-@router.post("/templates/{path:template_id}/fix", response={200: FixedOut, 400: Problem, 404: Problem, 409: Problem})
+@router.post(
+    "/templates/{workflow:template_id}/fix", response={200: FixedOut, 400: Problem, 404: Problem, 409: Problem}
+)
 def fix(request: HttpRequest, template_id: str, how: Literal["link", "move"] = "link") -> dict[str, Any]:
     """Link or move what lies elsewhere into the place where the workflow looks for it."""
     try:

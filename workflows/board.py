@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from django.core.paginator import Page
+from django.db.models import Exists
 from django.http import QueryDict
 
 from downloads.board import Line, lines_by_id, page_of
+from downloads.models import DownloadHistory, Status
+from downloads.queue import newer
 from downloads.space import usable_bytes
 from presets.thumbnails import offered
 from workflows.library import TEMPLATES
@@ -58,6 +61,7 @@ class Card:
     line: Line | None
     fits: bool
     picture: str  # the official template whose picture may be shown, or nothing
+    taken: DownloadHistory | None = None  # its newest install, when that found other bytes at the place of a file
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
     page = page_of(shown, PAGE, number, cards_shown)
     lines = lines_by_id(entry.install_id for entry in page.object_list)
     pictures = offered()
-    cards = [_card(entry, lines, usable, pictures) for entry in page.object_list]
+    taken = _taken([entry.install_id for entry in page.object_list])
+    cards = [_card(entry, lines, usable, pictures, taken) for entry in page.object_list]
     return Shelf(
         page,
         cards,
@@ -98,13 +103,26 @@ def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
 
 
 def card(entry: Entry) -> Card:
-    return _card(entry, lines_by_id([entry.install_id]), usable_bytes(), offered())
+    lines = lines_by_id([entry.install_id])
+    return _card(entry, lines, usable_bytes(), offered(), _taken([entry.install_id]))
 
 
-def _card(entry: Entry, lines: dict[str, Line], usable: int, pictures: frozenset[str]) -> Card:
+def _card(
+    entry: Entry,
+    lines: dict[str, Line],
+    usable: int,
+    pictures: frozenset[str],
+    taken: Mapping[str, DownloadHistory],
+) -> Card:
     name = entry.workflow.path.removesuffix(".json") if entry.workflow.source == TEMPLATES else ""
     fits = entry.missing_bytes <= usable
-    return Card(entry, lines.get(entry.install_id), fits, name if name in pictures else "")
+    return Card(entry, lines.get(entry.install_id), fits, name if name in pictures else "", taken.get(entry.install_id))
+
+
+def _taken(ids: Sequence[str]) -> dict[str, DownloadHistory]:
+    """The newest installs of these ids that ended because other bytes have the place of a file."""
+    rows = DownloadHistory.objects.filter(preset_id__in=ids, status=Status.FAILED, reason="path_conflict")
+    return {row.preset_id: row for row in rows.filter(~Exists(newer()))}
 
 
 def line_of(install_id: str) -> Line | None:

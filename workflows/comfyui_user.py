@@ -9,6 +9,7 @@ from pathlib import Path
 from django.db import DatabaseError
 
 from comfyui.folders import custom_nodes
+from downloads.transfer.file_names import shown
 
 SOURCE = "comfyui"
 MAX_AGE = 10.0  # seconds that the last answer is believed
@@ -38,4 +39,6 @@ def _look() -> dict[str, Path]:
     except DatabaseError:  # before the first migration
         return {}
     users = sorted((nodes.parent / "user").glob("*/workflows")) if nodes else []
-    return {SOURCE if f.parent.name == "default" else f"{SOURCE}-{f.parent.name}": f for f in users if f.is_dir()}
+    return {
+        SOURCE if f.parent.name == "default" else f"{SOURCE}-{shown(f.parent.name)}": f for f in users if f.is_dir()
+    }

@@ -14,6 +14,7 @@ from downloads.disk import FoundFile, canonical
 from downloads.events import queue_updated
 from downloads.models import ModelFile
 from downloads.transfer import TransferError, link_beneath, move_beneath, parse_model_path
+from downloads.transfer.file_names import composed, shown
 from presets.states import installed_presets_needing
 from workflows.matching import ModelState
 from workflows.verdict import Judged
@@ -70,20 +71,20 @@ def _fix(state: ModelState, found: FoundFile, how: How) -> None:
 def _places(state: ModelState, found: FoundFile) -> tuple[Path, str, str]:
     """Root, source and target below it. A file of another root stays there, where its owner put it."""
     if found.root == settings.MODELS_DIR:
-        return found.root, found.path, state.path
-    kind, _, rest = canonical(found.path).partition("/")
+        return found.root, found.below_root, state.path
+    kind = canonical(found.path).partition("/")[0]
     wanted_kind, _, wanted = state.path.partition("/")
     if kind != wanted_kind:
         raise CannotFix(
-            f"{found.file} lies outside the models folder. Copy or link it yourself to "
+            f"{shown(str(found.file))} lies outside the models folder. Copy or link it yourself to "
             f"{settings.MODELS_DIR / state.path}."
         )
-    return found.root, rest, wanted
+    return found.root, found.below_root, wanted
 
 
 def _record(found: FoundFile, target: str, how: How) -> None:
     """What is known of the bytes stays known under the new name."""
-    record = ModelFile.objects.filter(path=found.path).first()
+    record = ModelFile.objects.filter(path__in={found.path, composed(found.path)}).first()
     if record is None or record.size != found.size:
         return
     if how == "move":

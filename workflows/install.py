@@ -33,9 +33,16 @@ class UnconfirmedHosts(ValueError):
 
 
 def install(
-    judged: Judged, preset_id: str, title: str, *, hosts: Collection[str] = (), urls: Collection[str] = ()
+    judged: Judged,
+    preset_id: str,
+    title: str,
+    *,
+    hosts: Collection[str] = (),
+    urls: Collection[str] = (),
+    conflict: str = "",
 ) -> Outcome:
     """Queue what is missing. ``hosts`` are those confirmed by a person, ``urls`` a choice among the providers.
+    ``conflict`` (replace, keep_both) says what to do where other bytes have the place of a file.
 
     Raises CannotInstall and UnconfirmedHosts; nothing is queued then.
     """
@@ -49,12 +56,13 @@ def install(
         raise UnconfirmedHosts(unconfirmed)
     with transaction.atomic():
         if row := DownloadHistory.objects.filter(preset_id=preset_id).active().first():
+            row.wish(conflict)
             return Outcome("already_queued", row, f"{title} is {row.status} already.")
         rest, others = _not_queued_yet(wanted)
         if not rest:
             names = ", ".join(sorted({f"“{row.title}”" for row in others}))
             return Outcome("already_queued", others[0], f"Everything that {title} lacks is queued already by {names}.")
-        row, created = enqueue(preset_id, title, rest)
+        row, created = enqueue(preset_id, title, rest, conflict=conflict)
         if not created:
             return Outcome("already_queued", row, f"{title} is {row.status} already.")
         fetched = _urls(rest)

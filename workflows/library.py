@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+from downloads.transfer.file_names import shown
 from presets.templates_source import templates_folder
 from volumes.files import write_whole
 from workflows.scanner import VERSION, ModelUse, Scan, scan_file
@@ -133,11 +134,10 @@ def _files(folder: Path) -> list[tuple[str, _Stamp]]:
 
 
 def _entry_stamp(entry: os.DirEntry[str]) -> _Stamp | None:
-    """None for what is no file, is gone since, or has a name that no address can carry."""
+    """None for what is no file or is gone since."""
     try:
-        entry.name.encode()
         status = entry.stat()
-    except (OSError, UnicodeEncodeError):
+    except OSError:
         return None
     return _Stamp(status.st_mtime_ns, status.st_size) if entry.is_file() else None
 
@@ -152,6 +152,7 @@ def _read(folders: list[tuple[str, Path, list[tuple[str, _Stamp]]]]) -> Library:
         scan = scans[str(file)]
         if file.suffix.lower() in MEDIA and scan.kind not in {"ui", "api"}:
             continue  # a picture among pictures
+        path = shown(path)
         folder = path.rpartition("/")[0]
         workflows.append(
             Workflow(
@@ -159,7 +160,7 @@ def _read(folders: list[tuple[str, Path, list[tuple[str, _Stamp]]]]) -> Library:
                 source,
                 path,
                 file,
-                file.stem,
+                shown(file.stem),
                 scan,
                 category=folder or "Your workflows",
                 type="yours",

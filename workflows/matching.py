@@ -16,6 +16,7 @@ from downloads.disk import FoundFile, ModelsIndex, canonical, models_index
 from downloads.files import is_complete
 from downloads.models import RemoteFile
 from downloads.transfer import PART_SUFFIX, TransferError, parse_model_path, partial_bytes
+from downloads.transfer.file_names import composed
 from presets.catalogue import Catalogue, Preset, PresetFile, catalogue
 from workflows.scanner import Atlas, KnownModel, ModelUse
 from workflows.scanner.names import basename, is_generic, url_key
@@ -144,7 +145,7 @@ class Matcher:
     def _lower_names(self) -> dict[str, list[FoundFile]]:
         names: dict[str, list[FoundFile]] = defaultdict(list)
         for found in self.index.files.values():
-            names[found.name.lower()].append(found)
+            names[composed(found.name).lower()].append(found)
         return names
 
     def _state(self, use: ModelUse) -> ModelState:
@@ -170,7 +171,7 @@ class Matcher:
             return ModelState(use, "broken", at_place, providers)
         partial = self.index.partials.get(canonical(use.path))
         if partial is not None:
-            here = partial_bytes(partial.root, partial.path.removesuffix(PART_SUFFIX))
+            here = partial_bytes(partial.root, partial.below_root.removesuffix(PART_SUFFIX))
             return ModelState(use, "partial", partial, providers, here)
         return ModelState(use, "missing", None, providers)
 
@@ -183,7 +184,7 @@ class Matcher:
         if is_generic(use.name):
             candidates = [found] if (found := self._lower_paths.get(canonical(use.path).lower())) else []
         else:
-            candidates = self._lower_names.get(basename(use.name).lower(), [])
+            candidates = self._lower_names.get(composed(basename(use.name)).lower(), [])
         size = next((p.size_bytes for p in providers if p.url in self.remotes), None)
         kind = canonical(use.path).partition("/")[0]
         fitting = [f for f in candidates if (size is None or f.size == size) and is_complete(f)]

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from workflows import addresses as addresses  # the kind of part “workflow”
 from workflows import views
 
 app_name = "workflows"
@@ -10,7 +11,7 @@ urlpatterns = [
     path("drop/install/", views.drop_install, name="drop_install"),
     path("drop/save/", views.drop_save, name="drop_save"),
     path("plan/", views.plan, name="plan"),
-    path("show/<path:workflow_id>/", views.detail, name="detail"),
-    path("install/<path:workflow_id>/", views.install, name="install"),
-    path("fix/<path:workflow_id>/", views.fix, name="fix"),
+    path("show/<workflow:workflow_id>/", views.detail, name="detail"),
+    path("install/<workflow:workflow_id>/", views.install, name="install"),
+    path("fix/<workflow:workflow_id>/", views.fix, name="fix"),
 ]

@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
 from downloads.transfer import TransferError
-from downloads.views import came_from
+from downloads.views import came_from, wished
 from presets.install import Outcome
 from settings_app.sizes import human_size, parse_size
 from workflows import dropped as dropping
@@ -49,6 +49,7 @@ def detail(request: HttpRequest, workflow_id: str) -> HttpResponse:
     context = {
         "entry": entry,
         "line": shown.line,
+        "taken": shown.taken,
         "fits": shown.fits,
         "picture": shown.picture,
         "strangers": strangers(entry.scan),
@@ -176,11 +177,11 @@ def _install(request: HttpRequest, judged: Judged, preset_id: str, title: str) -
     hosts = request.POST.getlist("host")
     urls = [value for name, value in request.POST.items() if name.startswith("url-") and isinstance(value, str)]
     try:
-        outcome = install_missing(judged, preset_id, title, hosts=hosts, urls=urls)
+        outcome = install_missing(judged, preset_id, title, hosts=hosts, urls=urls, conflict=wished(request))
     except UnconfirmedHosts as refusal:
         messages.warning(request, str(refusal))
         return redirect(came_from(request, "workflows:index"))  # the boxes to tick stand on that page
-    except (CannotInstall, TransferError) as refusal:
+    except (CannotInstall, TransferError, ValueError) as refusal:
         messages.error(request, str(refusal))
         return redirect(came_from(request, "workflows:index"))
     _tell(request, outcome)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from downloads.transfer.file_names import legible
+
 
 class TransferError(Exception):
     """A transfer that cannot go on; the message is a sentence with a next step for a person.
@@ -23,7 +25,7 @@ class TransferError(Exception):
         missing_bytes: int = 0,
         wait: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(legible(message))
         self.reason = reason
         self.retry = retry
         self.link = link

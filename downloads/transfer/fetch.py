@@ -15,7 +15,7 @@ from downloads.transfer.errors import RangeRefused, Stopped, TransferError, Tran
 from downloads.transfer.hasher import Hasher
 from downloads.transfer.limit import RateLimit
 from downloads.transfer.options import Facts, Options, Published, Tick, Wanted
-from downloads.transfer.partial import Partial, discard_partial, partial_bytes
+from downloads.transfer.partial import PART_SUFFIX, Partial, discard_partial, partial_bytes
 from downloads.transfer.paths import parse_model_path
 from downloads.transfer.probe import Located, locate
 from downloads.transfer.retry import Patience
@@ -43,7 +43,7 @@ def fetch(
     tick is called from this thread at least twice a second. publish is asked right before the final rename, with what
     will stand there. facts are those of an earlier probe: when the host has another file now, a warning says so.
     """
-    wanted = replace(wanted, path=parse_model_path(wanted.path))
+    wanted = replace(wanted, path=_checked(wanted))
     place = wanted.root / wanted.path
     with Web(options) as web:
         try:
@@ -51,6 +51,18 @@ def fetch(
         except OSError as error:  # a disk that fails in a way that has no name yet, a folder that vanished
             sentence = f"{place} could not be written: {error.strerror or error}. Check the volume, then retry."
             raise storage_refusal(error, place) or TransferError(sentence, reason="not_writable") from error
+
+
+def _checked(wanted: Wanted) -> str:
+    """The composed path, or the decomposed one of a file that is here or begun under it: it is one name to a person.
+
+    Raises TransferError (forbidden_path).
+    """
+    path = parse_model_path(wanted.path)
+    if path == wanted.path:
+        return path
+    written = any(stat_beneath(wanted.root, name) for name in (wanted.path, wanted.path + PART_SUFFIX))
+    return wanted.path if written else path
 
 
 class Transfer:

@@ -47,10 +47,10 @@ def chosen(models: Path, volume: Path, watched: Poller) -> Path:
     return volume
 
 
-def install(hub: FakeHub, path: str = "loras/style.safetensors", seed: int = 1, **how: bool) -> DownloadHistory:
+def install(hub: FakeHub, path: str = "loras/style.safetensors", seed: int = 1, force: bool = False) -> DownloadHistory:
     name = path.rpartition("/")[2]
     file = hub.add_file(f"org/repo{seed}", name, size=SIZE, seed=seed)
-    row, _ = enqueue("A", "A", [WantedFile(path, file.url)], **how)
+    row, _ = enqueue("A", "A", [WantedFile(path, file.url)], force=force)
     drain_queue()
     row.refresh_from_db()
     return row

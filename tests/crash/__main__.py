@@ -36,6 +36,17 @@ every file under a final name is compared by SHA-256, every row with the disk; b
 """
 
 
+TAIL = """
+## While files are replaced
+
+`tests/crash/test_replace.py` kills the worker in each of these moments that replaces something, once while an install
+with `force` fetches a source that changed and once while `conflict=replace` gives a place to another preset's file,
+both of the same size as what stands there, right after its installation. Afterwards, and again at the end, every file
+that the API calls *here*, every line of a lock file and every *ok* of `verify_models` is held against the SHA-256
+of the bytes on the disk: nobody vouches for old bytes as the new ones.
+"""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--jobs", type=int, default=2, help="dashboards at the same time")
@@ -118,7 +129,7 @@ def page(cells: dict[str, str]) -> str:
         ),
     ]
     head = HEAD.format(day=datetime.now(UTC).date(), cases=len(cells), all=len(CASES), bad=bad, machine=machine)
-    return head + "\n".join(lines) + "\n"
+    return head + "\n".join(lines) + "\n" + TAIL
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from downloads.transfer import partial_bytes
+from tests.fakehub import File
 
 ACTIVE = {"queued", "downloading", "paused", "waiting"}
 
@@ -29,6 +31,16 @@ class Ledger:
         with closing(sqlite3.connect(self.workspace / "data/dashboard.db", timeout=30)) as database:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(sql, values)]
+
+    def know_of(self, files: Iterable[File]) -> None:
+        """As if somebody had asked the host before: so their presets know that the path has other bytes."""
+        with closing(sqlite3.connect(self.workspace / "data/dashboard.db", timeout=30)) as database, database:
+            database.executemany(
+                """INSERT INTO remote_file
+                (url, size, sha256, etag, "commit", gated, refusal, refusal_message, checked_at)
+                VALUES (?, ?, ?, '', '', 0, '', '', '2026-01-01 00:00:00')""",
+                [(f"https://huggingface.co/{f.repo}/resolve/main/{f.path}", f.size, f.sha256) for f in files],
+            )
 
     def installs(self, preset_id: str) -> list[dict[str, Any]]:
         return self.rows("SELECT * FROM download_history WHERE preset_id = ? ORDER BY id", preset_id)
@@ -82,6 +94,20 @@ class Ledger:
             path
             for path, digest in self.expected.items()
             if records.get(path) != (digest, (self.models / path).stat().st_size)
+        ]
+
+    def false_claims(self, here: set[str], locked: dict[str, str], proved: set[str]) -> list[str]:
+        """Paths of which somebody says another content than what stands there.
+
+        ``here`` are those that the API calls here (not unverified), ``locked`` what a lock file has, ``proved`` what
+        verify finds right.
+        """
+        records = {row["path"]: row["sha256"] for row in self.rows("SELECT path, sha256 FROM model_file")}
+        claims = [*((path, records.get(path)) for path in sorted(here | proved)), *locked.items()]
+        return [
+            f"{path} is not {digest}"
+            for path, digest in claims
+            if (self.models / path).is_file() and digest != sha256_of(self.models / path)
         ]
 
     def faults(self) -> list[str]:

@@ -44,6 +44,10 @@ MOMENTS = (
 )
 
 
+# While files are replaced, by force or because a person chose so; those in which nothing is replaced yet are left out.
+REPLACING = tuple(moment for moment in MOMENTS if moment.at or (moment.at_byte and not moment.paused))
+
+
 @dataclass(frozen=True)
 class Victim:
     name: str

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,6 +25,8 @@ from tests.fakehub import FakeHub, File, Gate
 KEY = "crash-key-0123456789abcdef012345678"
 TOKEN = "hf_" + "c" * 34
 BIG, SMALL = 12_000_000, 300_000
+ROOT = Path(__file__).parents[2]
+FORCE, REPLACE = "force=true", "conflict=replace"
 BREAKPOINTS = Path(__file__).parent / "breakpoints"
 SLOTS = 100  # cases that one workspace can take
 DEATHS = 3  # of one child, before a fresh serve is quicker than the growing delay of restarts
@@ -97,6 +102,70 @@ class Scene:
         again = sum(self.hub.sent(f"/{file.path}") - file.size for file in case.files)
         return Outcome(settled, by, max(0, again), time.monotonic() - begun)
 
+    def play_replacing(self, moment: Moment, victim: Victim, wish: str) -> None:
+        """Install, then strike while the same places get other bytes of the same size; look, and bring it to its end.
+
+        ``wish`` is force (the source changed) or replace (another preset wants the place). Raises AssertionError.
+        """
+        self.be_up()
+        case = self.new_case()
+        self.ask("POST", f"/presets/{case.preset}/install")
+        wait_for(lambda: self.status(case.preset) == "completed", SECONDS, "the first install")
+        files = case.files[:2]
+        repo = f"org/{'case' if wish == 'force' else 'again'}-{case.number}"
+        new = [self.hub.add_file(repo, file.path, size=file.size, seed=7) for file in files]
+        preset_id = case.preset if wish == "force" else case.again
+        if wish == "replace":
+            self.ledger.know_of(new)
+        changed = Case(case.number, [*new, case.files[2]])
+        for file in new:
+            del self.ledger.expected[f"checkpoints/{file.path}"]
+        with self._standing(moment, changed, f"{preset_id}/install?{FORCE if wish == 'force' else REPLACE}"):
+            self.strike(victim.parts, victim.signal)
+        self.be_up()
+        settled = wait_for(lambda: self._ended(preset_id), SECONDS, f"{moment.name}: settled")
+        self._assert_nobody_lies(case)
+        self._help(preset_id, settled)
+        wait_for(lambda: self.status(preset_id) == "completed", SECONDS, f"{preset_id} completed")
+        for file in new:
+            self.ledger.expected[f"checkpoints/{file.path}"] = file.sha256
+        self._assert_nobody_lies(case)
+        wrong = [path for path in self.ledger.wrong_files() if path.startswith(f"checkpoints/{case.number}-")]
+        assert not wrong, wrong
+
+    def _ended(self, preset_id: str) -> str:
+        row = self.ledger.newest(preset_id)
+        if row["status"] in {"", "queued", "downloading"}:
+            return ""
+        return f"{row['status']} ({row['reason']})" if row["reason"] else str(row["status"])
+
+    def _assert_nobody_lies(self, case: Case) -> None:
+        shown = [self.ask("GET", f"/presets/{preset_id}").json() for preset_id in (case.preset, case.again)]
+        listed = [file for preset in shown for file in preset["files"]]
+        here = {file["path"] for file in listed if file["status"] == "here"}
+        lock = json.loads(self._command("export_lock") or '{"files": []}')
+        locked = {file["path"]: file["sha256"] for file in lock["files"]}
+        claims = self.ledger.false_claims(here, locked, set())
+        assert not claims, claims
+        proved = json.loads(self._command("verify_models", "--json"))
+        claims = self.ledger.false_claims(set(), {}, {row["path"] for row in proved if row["status"] == "ok"})
+        assert not claims, claims
+
+    def _command(self, *words: str) -> str:
+        """What a command prints, whatever its exit status."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("COMFYDASH_", "DJANGO_"))}
+        environment = self.serve_environment() | {"COMFYDASH_WORKSPACE": str(self.ledger.workspace)}
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *words],
+            env=clean | environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.stdout or "nothing" in done.stderr, done.stderr
+        return done.stdout
+
     def _settled(self, case: Case, moment: Moment) -> str:
         """What the row says once the dust has settled and the install behind it went its way; "" until then."""
         row, behind = self.ledger.newest(case.preset), self.ledger.newest(case.behind)
@@ -135,7 +204,7 @@ class Scene:
     # --- standing in a moment --------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _standing(self, moment: Moment, case: Case) -> Iterator[None]:
+    def _standing(self, moment: Moment, case: Case, install: str = "") -> Iterator[None]:
         """The install stands in the moment; what held it lets go at the end."""
         for name in ("armed", "reached", "release"):
             (self.stage / name).unlink(missing_ok=True)
@@ -146,7 +215,7 @@ class Scene:
             gate = self.hub.gate(case.files[0], moment.at_byte)
         if moment.backs_off:
             self.hub.fault(case.files[0], origin="cdn", status=503, skip=2)
-        self.ask("POST", f"/presets/{case.preset}/install")
+        self.ask("POST", f"/presets/{install or f'{case.preset}/install'}")
         if moment.at:
             self._wait_for((self.stage / "reached").exists, moment.name)
         if gate:
@@ -185,15 +254,20 @@ class Scene:
                 self.ledger.workspace,
                 CRASH_STAGE=str(self.stage),
                 PYTHONPATH=str(BREAKPOINTS),
-                COMFYDASH_API_KEY=KEY,
-                COMFYDASH_ALLOW_PRIVATE_HOSTS="on",
-                HF_ENDPOINT=self.hub.url,
-                HF_TOKEN="",
-                NO_PROXY="*",
+                **self.serve_environment(),
             )
         assert self.serve.url
         self.serve.child("web")
         self.serve.child("worker")
+
+    def serve_environment(self) -> dict[str, str]:
+        return {
+            "COMFYDASH_API_KEY": KEY,
+            "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
+            "HF_ENDPOINT": self.hub.url,
+            "HF_TOKEN": "",
+            "NO_PROXY": "*",
+        }
 
     def strike(self, parts: tuple[str, ...], number: signal.Signals) -> None:
         """Send the signal and see them gone (a worker asked politely may first need what holds it to let go)."""
@@ -227,13 +301,14 @@ class Scene:
     def status(self, preset_id: str) -> str:
         return str(self.ledger.newest(preset_id)["status"])
 
-    def ask(self, method: str, path: str, **kwargs: object) -> None:
+    def ask(self, method: str, path: str, **kwargs: object) -> requests.Response:
         assert self.serve
         headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
         with requests.Session() as session:
             session.trust_env = False
             answer = session.request(method, f"{self.serve.url}/api{path}", headers=headers, timeout=60, **kwargs)  # type: ignore[arg-type]
         assert answer.ok, (method, path, answer.status_code, answer.text)
+        return answer
 
 
 @dataclass(frozen=True)
@@ -246,6 +321,10 @@ class Case:
         return f"CASE_{self.number}"
 
     @property
+    def again(self) -> str:
+        return f"AGAIN_{self.number}"
+
+    @property
     def behind(self) -> str:
         return f"BEHIND_{self.number}"
 
@@ -255,9 +334,10 @@ class Case:
 
 
 def preset(number: int) -> str:
-    """Two installs of the catalogue: one to be interrupted, one that waits behind it."""
+    """Installs of the catalogue: one to be interrupted, one that wants its places, one that waits behind it."""
     both = {
         f"CASE_{number}": [("case", "big.safetensors"), ("case", "small.safetensors")],
+        f"AGAIN_{number}": [("again", "big.safetensors"), ("again", "small.safetensors")],
         f"BEHIND_{number}": [("behind", "behind.safetensors")],
     }
     return "".join(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from downloads.models import ModelFile, RemoteFile, Status
 from presets.catalogue import catalogue
@@ -24,7 +26,9 @@ def state(preset_id: str = "P") -> PresetState:
 
 def make_record(path: str, data: bytes, **fields: Any) -> ModelFile:
     fields.setdefault("url", file(path)["url"])
-    return ModelFile.objects.create(path=path, size=len(data), mtime_ns=0, **fields)
+    place = Path(settings.MODELS_DIR) / path
+    mtime_ns = place.stat().st_mtime_ns if place.exists() else 0
+    return ModelFile.objects.create(path=path, size=len(data), mtime_ns=mtime_ns, **fields)
 
 
 def files(found: PresetState) -> list[str]:
@@ -162,7 +166,7 @@ def test_known_differences_between_presets_are_warned_of() -> None:
     RemoteFile.objects.create(url=other, sha256="1" * 64)
     assert not any("has other content" in warning for warning in state().warnings)
     RemoteFile.objects.filter(url=other).update(sha256="2" * 64)
-    assert f"{A} has other content in Q: they cannot be installed side by side." in state().warnings
+    assert any(f"{A} has other content in Q: " in warning for warning in state().warnings)
 
 
 @pytest.mark.usefixtures("settings_read_once")

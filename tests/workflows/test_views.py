@@ -11,10 +11,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from downloads.models import DownloadFile, DownloadHistory
+from downloads.models import DownloadFile, DownloadHistory, Status
+from tests.downloads.makers import make_install
 from tests.workflows import make
-from tests.workflows.make import entry, node
-from tests.workflows.put import loader, put_model, put_workflow
+from tests.workflows.make import HUB, entry, node
+from tests.workflows.put import loader, put_model, put_workflow, remote, saved
 from workflows.verdict import Entry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
@@ -228,3 +229,20 @@ def test_get_changes_nothing(admin: Client) -> None:
 def test_strangers_are_sent_to_the_login(client: Client) -> None:
     assert client.get(reverse("workflows:index")).status_code == 302
     assert client.post(reverse("workflows:drop")).status_code == 302
+
+
+def test_an_install_that_found_its_path_taken_offers_both_ways_out(admin: Client) -> None:
+    remote(f"{HUB}/checkpoints/gone.safetensors", size=77)
+    workflow = saved("mine.json", loader("gone.safetensors"))
+    row = make_install(Status.FAILED, preset_id=workflow.install_id, title="mine", reason="path_conflict")
+
+    for address in ("/workflows/", f"/workflows/show/{workflow.id}/"):
+        text = admin.get(address).content.decode()
+        assert 'value="replace"' in text, address
+        assert 'value="keep_both"' in text, address
+    admin.post(f"/downloads/{row.pk}/retry/", {"conflict": "keep_both"})
+    assert DownloadHistory.objects.latest("pk").conflict == "keep_both"
+
+    DownloadHistory.objects.all().delete()
+    admin.post(f"/workflows/install/{workflow.id}/", {"conflict": "replace"})
+    assert DownloadHistory.objects.get().conflict == "replace"

@@ -44,7 +44,8 @@ def normal_name(value: str) -> str:
 
 
 def basename(name: str) -> str:
-    return name.replace("\\", "/").rpartition("/")[2]
+    """Of a name as `normal_name` gives it: a backslash that is left stands for a byte that is no text."""
+    return name.rpartition("/")[2]
 
 
 def is_generic(name: str) -> bool:
@@ -52,19 +53,24 @@ def is_generic(name: str) -> bool:
     return bool(GENERIC.fullmatch(basename(name)))
 
 
+def is_byte(letter: str) -> bool:
+    """Whether it stands for a byte of a file's name that is no UTF-8; ComfyUI lists and saves such names like this."""
+    return "\udc80" <= letter <= "\udcff"
+
+
 def path_problem(name: str) -> str:
     """Why a name may not be used below the models folder, as a sentence; "" when it may."""
     if not name.isprintable():
         if any(letter in BIDIRECTIONAL for letter in name):
             return "The name contains marks that turn the direction of writing, which hide what it is. Rename the file."
-        if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in name):
+        if any(unicodedata.category(letter) in {"Cc", "Cs"} and not is_byte(letter) for letter in name):
             return "The name contains control characters. Select the file again in ComfyUI and save the workflow."
     if name.startswith("/") or re.match(r"[A-Za-z]:", name):
         return "The name is a path of another machine. Select the file again in ComfyUI and save the workflow."
     parts = name.split("/")
     if any(part in {"", ".", ".."} for part in parts):
         return "The name leaves its folder. Select the file again in ComfyUI and save the workflow."
-    if any(len(part.encode()) > 255 for part in parts):
+    if any(len(part.encode("utf-8", "surrogateescape")) > 255 for part in parts):
         return "The name is longer than a file name can be. Rename the file."
     return ""
 

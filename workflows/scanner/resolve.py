@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
+from downloads.transfer.file_names import shown
 from workflows.scanner.loaders import guess_directory
 from workflows.scanner.names import (
     basename,
@@ -54,7 +55,7 @@ def _declared_or_table(selection: Selection, top_level: TopLevel) -> ModelUse:
     name = normal_name(selection.value)
     use = ModelUse(
         directory=selection.directory,
-        name=sound(name),
+        name=shown(name),
         needed=selection.active,
         node_type=sound(selection.node_type),
         input_name=sound(selection.input_name),

@@ -8,6 +8,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any, BinaryIO
 
+from downloads.transfer.file_names import shown
 from workflows.scanner import api_graph, document, media
 from workflows.scanner.document import NotWorkflow, Unreadable
 from workflows.scanner.resolve import resolve, sound
@@ -28,11 +29,11 @@ def scan_file(path: Path, atlas: Atlas | None = None) -> Scan:
     """Scan a file. Of a picture or video only the blocks with text are read. Never raises."""
     try:
         with path.open("rb") as stream:
-            return _scan(stream, stream.seek(0, 2), path.name, atlas)
+            return _scan(stream, stream.seek(0, 2), shown(path.name), atlas)
     except (OSError, ValueError) as error:  # ValueError: NUL in the path
         reason = getattr(error, "strerror", None) or "the name cannot be a path"
         return Scan(
-            "unreadable", error=f"{sound(path.name)!r} cannot be read: {reason}. Check the file and its rights."
+            "unreadable", error=f"{shown(path.name)!r} cannot be read: {reason}. Check the file and its rights."
         )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from downloads.models import Status
+from downloads.models import Conflict, Status
+from downloads.transfer.file_names import shown
 from presets import locks
 from presets.watch import Report, watch
 
@@ -17,14 +18,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--conflict",
+            choices=Conflict.values,
+            default="",
+            help="where other bytes have the place of a file: replace it, or keep both (NAME-HASH8)",
+        )
         parser.add_argument("--wait", action="store_true", help="until it has ended or waits for you")
 
-    def handle(self, *args: Any, file: Path, wait: bool, **options: Any) -> None:
+    def handle(self, *args: Any, file: Path, wait: bool, conflict: str, **options: Any) -> None:
         try:
             files = locks.read(file)
         except locks.BadLock as fault:
-            raise CommandError(f"{file}: {fault}") from fault
-        row, created = locks.apply(files, file.stem)
+            raise CommandError(f"{shown(str(file))}: {fault}") from fault
+        row, created = locks.apply(files, shown(file.stem), conflict)
         what = f"{row.preset_id}: {len(files)} file{pluralize(files)}"
         self.stdout.write(f"{what} queued" if created else f"{what}, {row.status} already")
         if not wait:

@@ -6,8 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
+from downloads.transfer.file_names import shown
 from presets import locks
 from presets.install import UnknownPreset, find_preset
+from presets.states import preset_states
 
 
 class Command(BaseCommand):
@@ -19,16 +21,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, ids: list[str], output: Path | None, **options: Any) -> None:
         try:
-            paths = {file.path for preset_id in ids for file in find_preset(preset_id).files} if ids else None
+            presets = [find_preset(preset_id) for preset_id in ids]
         except UnknownPreset as unknown:
             raise CommandError(str(unknown)) from unknown
-        export = locks.export(paths)
-        for path in export.left_out:
-            self.stderr.write(f"Left out: {path}. Where it comes from is not on record: run verify_models.")
-        for path in export.signed:
-            self.stderr.write(f"Left out: {path}. Its address holds a signature, which is yours and ends.")
+        states = preset_states(presets).values()
+        export = locks.export({file.place for state in states for file in state.files} if ids else None)
+        for sentence in export.left_out:
+            self.stderr.write(f"Left out: {sentence}")
         if not export.files:
-            raise CommandError("There is nothing to write down: no file here was installed by ComfyDash.")
+            raise CommandError(
+                "There is nothing to write down. Run verify_models first, then export again."
+                if export.unverified
+                else "There is nothing to write down: no file here was installed by ComfyDash."
+            )
         text = locks.to_text(export.files)
         if output is None:
             self.stdout.write(text)
@@ -36,5 +41,5 @@ class Command(BaseCommand):
         try:
             output.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise CommandError(f"{output} could not be written ({error.strerror}).") from error
-        self.stdout.write(f"{len(export.files)} file{pluralize(export.files)} written to {output}")
+            raise CommandError(f"{shown(str(output))} could not be written ({error.strerror}).") from error
+        self.stdout.write(f"{len(export.files)} file{pluralize(export.files)} written to {shown(str(output))}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from downloads.models import DownloadHistory, Status
+from downloads.models import Conflict, DownloadHistory, Status
 from presets.install import NotInstallable, UnknownPreset, install
 from presets.watch import Report, watch
 
@@ -20,12 +20,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("ids", nargs="+", metavar="ID")
         parser.add_argument("--force", action="store_true", help="fetch everything again, replace on success only")
+        parser.add_argument(
+            "--conflict",
+            choices=Conflict.values,
+            default="",
+            help="where other bytes have the place of a file: replace it, or keep both (NAME-HASH8)",
+        )
         parser.add_argument("--wait", action="store_true", help="until all have ended or wait for you")
         parser.add_argument("--json", action="store_true", help="print a JSON list of what became of them")
 
-    def handle(self, *args: Any, ids: list[str], force: bool, wait: bool, **options: Any) -> None:
+    def handle(self, *args: Any, ids: list[str], force: bool, wait: bool, conflict: str, **options: Any) -> None:
         report = Report(self.stdout, quiet=options["json"])
-        results = [self._install(preset_id, force, report) for preset_id in dict.fromkeys(ids)]
+        results = [self._install(preset_id, force, conflict, report) for preset_id in dict.fromkeys(ids)]
         if wait:
             self._follow(results, report)
         if options["json"]:
@@ -33,9 +39,9 @@ class Command(BaseCommand):
         if any(result["status"] in (*REFUSED, *(NOT_THERE if wait else ())) for result in results):
             sys.exit(1)
 
-    def _install(self, preset_id: str, force: bool, report: Report) -> dict[str, Any]:
+    def _install(self, preset_id: str, force: bool, conflict: str, report: Report) -> dict[str, Any]:
         try:
-            outcome = install(preset_id, force=force)
+            outcome = install(preset_id, force=force, conflict=conflict)
         except (UnknownPreset, NotInstallable) as refusal:
             self.stderr.write(str(refusal))
             status = "unknown" if isinstance(refusal, UnknownPreset) else "not_installable"

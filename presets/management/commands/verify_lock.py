@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from downloads.transfer.file_names import shown
 from presets import locks
 from presets.verify import Expected, verify
 
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         try:
             files = locks.read(file)
         except locks.BadLock as fault:
-            raise CommandError(f"{file}: {fault}") from fault
+            raise CommandError(f"{shown(str(file))}: {fault}") from fault
         results = []
         for checked in verify(Expected(locked.path, locked.url, locked.size, locked.sha256) for locked in files):
             results.append({"path": checked.expected.path, "status": checked.verdict, "message": checked.sentence})

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from downloads.models import DownloadHistory, Status
+from downloads.models import Conflict, DownloadHistory, Status
 from downloads.transfer import TransferError
+from downloads.transfer.file_names import shown
 from presets.watch import Report, watch
 from workflows.install import CannotInstall, UnconfirmedHosts, install
 from workflows.scanner import scan_file
@@ -24,6 +25,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--allow-host", action="append", default=[], metavar="HOST", help="also fetch from this host; repeatable"
         )
+        parser.add_argument(
+            "--conflict",
+            choices=Conflict.values,
+            default="",
+            help="where other bytes have the place of a file: replace it, or keep both (NAME-HASH8)",
+        )
         parser.add_argument("--wait", action="store_true", help="until all have ended or wait for you")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,14 +41,14 @@ class Command(BaseCommand):
             try:
                 if judged.scan.error:
                     raise CannotInstall(judged.scan.error)
-                outcome = install(judged, preset_id, title, hosts=options["allow_host"])
+                outcome = install(judged, preset_id, title, hosts=options["allow_host"], conflict=options["conflict"])
             except UnconfirmedHosts as refusal:
                 failed += 1
                 hosts = " ".join(f"--allow-host {host}" for host in refusal.hosts)
-                self.stderr.write(f"{path}: {refusal} To do so add {hosts}.")
+                self.stderr.write(f"{shown(path)}: {refusal} To do so add {hosts}.")
             except (CannotInstall, TransferError) as refusal:
                 failed += 1
-                self.stderr.write(f"{path}: {refusal}")
+                self.stderr.write(f"{shown(path)}: {refusal}")
             else:
                 self.stdout.write(outcome.message)
                 rows += [outcome.row] if outcome.row else []
@@ -66,4 +73,4 @@ def _judged(path: str) -> tuple[Judged, str, str]:
     if entry is not None:
         return entry, entry.install_id, entry.workflow.name
     file = Path(path)
-    return judge(scan_file(file)), install_id(str(file.absolute())), file.stem
+    return judge(scan_file(file)), install_id(shown(str(file.absolute()))), shown(file.stem)

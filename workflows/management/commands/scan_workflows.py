@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from downloads.transfer.addresses import masked
+from downloads.transfer.file_names import shown
 from settings_app.sizes import human_size
 from workflows.library import workflow_files
 from workflows.matching import ModelState, matcher
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             for result in results:
                 self.stdout.write(_line(*result))
         # A verdict is an answer, whatever it is; a path where nothing stands is a mistake.
-        if gone := [str(path) for path in paths if not path.exists()]:
+        if gone := [shown(str(path)) for path in paths if not path.exists()]:
             raise CommandError(f"There is nothing at {', '.join(gone)}. Check the path.", returncode=1)
 
 
@@ -42,12 +43,12 @@ def _of_paths(paths: list[Path]) -> list[Result]:
     results = []
     for path in paths:
         if not path.is_dir():
-            results.append((str(path), judge(scan_file(path), at)))
+            results.append((shown(str(path)), judge(scan_file(path), at)))
             continue
         for file in workflow_files(path):
             judged = judge(scan_file(file), at)
             if file.suffix.lower() == ".json" or judged.scan.kind in {"ui", "api"}:
-                results.append((str(file), judged))
+                results.append((shown(str(file)), judged))
     return results
 
 
