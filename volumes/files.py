@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -156,11 +157,25 @@ def _write_excl(file: Path, data: bytes, mode: int) -> None:
 
 def make_private(file: Path, *, create: bool = False) -> None:
     """Readable by us alone, before anything is in it; one that is not there only when asked for. Raises OSError."""
-    if create:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if create and not file.exists():
+        _create_empty(file)
     with suppress(FileNotFoundError):
         if file.stat().st_mode & 0o077:
             file.chmod(0o600)
+
+
+def _create_empty(file: Path) -> None:
+    """Without opening it where the system can: closing a file that SQLite has open drops all locks of this process.
+
+    Source: fcntl(2), "advisory record locking"; "How to corrupt an SQLite database file", section 2.2.
+    """
+    with suppress(FileExistsError):
+        try:
+            os.mknod(file, stat.S_IFREG | 0o600)
+        except FileExistsError:
+            raise
+        except OSError:  # a volume or a system without mknod for ordinary files
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def sweep_drafts(folders: Iterable[Path], older: Iterable[str] = ()) -> int:
