@@ -24,7 +24,7 @@ KNOWN = frozenset(
         *("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS", "PRESETS_FILE", "PRESETS_URL"),
         *("WORKFLOW_DIRS", "PASSWORD", "AUTH", "API_KEY", "ALLOWED_HOSTS", "TRUSTED_ORIGINS", "TRUSTED_PROXIES"),
         *("TLS_ONLY", "DISK_QUOTA", "DISK_RESERVE", "CONNECTIONS", "RATE_LIMIT", "ALLOW_PRIVATE_HOSTS", "RUN_DIR"),
-        *("HEARTBEAT_LIMIT", "LIFELINE", "LISTEN_HOST"),  # of our own processes
+        *("HEARTBEAT_LIMIT", "PULSE_LIMIT", "LIFELINE", "LISTEN_HOST"),  # of our own processes
     )
 )
 SECRETS = frozenset({"COMFYDASH_PASSWORD", "COMFYDASH_API_KEY"})  # quotes may be part of them

@@ -33,7 +33,14 @@ OPEN = {
     "/livez",
     "/admin/login/",
 }
-SAMPLES = {"int": "1", "str": "x", "slug": "x", "path": "a/b", "uuid": "0" * 8 + "-0000-4000-8000-" + "0" * 12}
+SAMPLES = {
+    "workflow": "local:a.json",
+    "int": "1",
+    "str": "x",
+    "slug": "x",
+    "path": "a/b",
+    "uuid": "0" * 8 + "-0000-4000-8000-" + "0" * 12,
+}
 
 
 def addresses(patterns: list[Any], before: str = "/") -> Iterator[str]:
