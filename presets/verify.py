@@ -84,11 +84,11 @@ def verify(expected: Iterable[Expected], read: GoOn = lambda count: None) -> Ite
 
 def _verify(one: Expected, found: FoundFile, read: GoOn) -> Checked:
     try:
-        check_structure(found.file)
+        odd = "".join(f" {sentence}" for sentence in check_structure(found.file))
         if one.size is not None and one.size != found.size:
             return Checked(one, "differs", f"It has {found.size} bytes instead of {one.size}.", found=found)
         if not one.sha256:
-            return Checked(one, "unknown", "Its structure is sound; nobody recorded its SHA-256.", found=found)
+            return Checked(one, "unknown", f"Its structure is sound; nobody recorded its SHA-256.{odd}", found=found)
         sha256 = file_sha256(found.file, read)
     except TransferError as fault:
         return Checked(one, "broken", str(fault).partition(". ")[0].rstrip(".") + ".", found=found)
@@ -96,7 +96,7 @@ def _verify(one: Expected, found: FoundFile, read: GoOn) -> Checked:
         return Checked(one, "broken", f"It cannot be read ({error.strerror}).", found=found)
     if sha256 != one.sha256:
         return Checked(one, "differs", f"Its SHA-256 is {sha256[:12]}… instead of {one.sha256[:12]}….", sha256, found)
-    return Checked(one, "ok", "Its SHA-256 is right.", sha256, found)
+    return Checked(one, "ok", f"Its SHA-256 is right.{odd}", sha256, found)
 
 
 def record(checked: Checked) -> None:

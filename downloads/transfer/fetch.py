@@ -305,7 +305,7 @@ class Transfer:
 
     def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish | None) -> Published:
         with os.fdopen(os.dup(partial.handle), "rb") as file:
-            check_open(file, size, self.wanted.path.rpartition("/")[2])
+            self.warnings.extend(check_open(file, size, self.wanted.path.rpartition("/")[2]))
         found = self.teller.watch(lambda: partial.finish(size), lambda: size, size)
         result = self._published(found, digest, facts)
         self._last_word(result, publish)

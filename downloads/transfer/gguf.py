@@ -20,11 +20,15 @@ BLOCKS = {
 
 
 class BrokenGguf(ValueError):
-    """The header cannot be followed to its end."""
+    """The header contradicts the size of the file: it is cut short."""
+
+
+class UnknownGguf(ValueError):
+    """The header has something that we do not know, which says nothing against the file."""
 
 
 def end_of_tensors(source: BinaryIO, size: int) -> int:
-    """The offset behind the last tensor. source is a GGUF file of `size` bytes; raises BrokenGguf."""
+    """The offset behind the last tensor. source is a GGUF file of `size` bytes; raises BrokenGguf, UnknownGguf."""
     return _Header(source, size).walk()
 
 
@@ -33,14 +37,14 @@ class _Header:
         self.source, self.size = source, size
         self.alignment = 32
         source.seek(0)
-        self.order = "<" if source.read(4) == b"GGUF" else ">"
+        self.order = ">" if source.read(4) == b"FUGG" else "<"
 
     def walk(self) -> int:
-        version = self._number("I")
+        version = self._version()
         if version == 1:  # 32-bit lengths; nobody has written it since 2023
             return 0
-        if not 2 <= version <= 16:
-            raise BrokenGguf(f"version {version}")
+        if not 2 <= version <= 3:
+            raise UnknownGguf(f"version {version}")
         tensors, entries = self._number("Q"), self._number("Q")
         if tensors * 24 + entries * 12 > self.size:
             raise BrokenGguf("more entries than bytes")
@@ -50,12 +54,20 @@ class _Header:
         data = -(-self.source.tell() // self.alignment) * self.alignment
         return data + max(ends, default=0)
 
+    def _version(self) -> int:
+        """Files for big-endian machines say GGUF as well: the version in their byte order tells, as in gguf-py."""
+        version = self._number("I")
+        if version & 0xFFFF:
+            return version
+        self.order = ">" if self.order == "<" else "<"
+        return int.from_bytes(version.to_bytes(4, "little"), "big")
+
     def _entry(self) -> None:
         key, kind = self._string(), self._number("I")
         if key == ALIGNMENT_KEY and kind == UINT32:
             self.alignment = self._number("I")
             if not 0 < self.alignment <= 1 << 20:
-                raise BrokenGguf("alignment")
+                raise UnknownGguf("alignment")
         else:
             self._skip_value(kind)
 
@@ -74,14 +86,14 @@ class _Header:
             for _ in range(count):
                 self._skip_value(inner, depth + 1)
         else:
-            raise BrokenGguf(f"value type {kind}")
+            raise UnknownGguf(f"value type {kind}")
 
     def _tensor(self) -> int:
         """Where its data ends, relative to the data section; where it begins when the type is not known."""
         self._string()
         dimensions = self._number("I")
         if dimensions > MOST_DIMENSIONS:
-            raise BrokenGguf("dimensions")
+            raise UnknownGguf("dimensions")
         elements = 1
         for _ in range(dimensions):
             elements *= self._number("Q")
@@ -98,8 +110,10 @@ class _Header:
 
     def _string(self) -> bytes:
         length = self._number("Q")
+        if self.source.tell() + length > self.size:
+            raise BrokenGguf("ends in its header")
         if length > 1 << 16:
-            raise BrokenGguf("name")
+            raise UnknownGguf("name")
         return self.source.read(length)
 
     def _skip(self, count: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeGuard
 
 from downloads.transfer.errors import TransferError
-from downloads.transfer.gguf import BrokenGguf, end_of_tensors
+from downloads.transfer.gguf import BrokenGguf, UnknownGguf, end_of_tensors
 
 MAX_HEADER = 100_000_000  # what the safetensors library accepts
 SNIFFED = 512  # bytes that tell a web page, a pointer and a pickle from a model
@@ -20,17 +20,18 @@ DTYPE_BITS = {
 }  # fmt: skip
 
 
-def check_structure(file: Path, name: str = "") -> None:
+def check_structure(file: Path, name: str = "") -> list[str]:
     """TransferError(not_a_model) for what cannot be loaded: empty, web page, LFS pointer, truncated, disguised.
 
+    What is odd without being wrong, or not known here, is answered as sentences: it is no reason to give bytes up.
     name is the name it is to have when it still stands under another one.
     """
     with file.open("rb") as source:
         source.seek(0, 2)
-        check_open(source, source.tell(), name or file.name)
+        return check_open(source, source.tell(), name or file.name)
 
 
-def check_open(source: BinaryIO, size: int, name: str) -> None:
+def check_open(source: BinaryIO, size: int, name: str) -> list[str]:
     """Like check_structure, for an open file of `size` bytes."""
     if size == 0:
         raise _no_model(name, "is empty")
@@ -38,11 +39,12 @@ def check_open(source: BinaryIO, size: int, name: str) -> None:
     head = source.read(SNIFFED)
     sniff(head, name)
     if _is_safetensors(name):
-        _check_safetensors(source, size, name)
-    elif name.lower().endswith(".gguf"):
-        _check_gguf(source, size, name)
-    elif head.startswith(b"PK\x03\x04"):
+        return _check_safetensors(source, size, name)
+    if name.lower().endswith(".gguf"):
+        return _check_gguf(source, size, name)
+    if head.startswith(b"PK\x03\x04"):
         _check_zip(source, size, name)
+    return []
 
 
 def sniff(head: bytes, name: str) -> None:
@@ -72,7 +74,7 @@ def _sniff_safetensors(head: bytes, name: str) -> None:
         raise _no_model(name, "does not begin with a safetensors header")
 
 
-def _check_safetensors(source: BinaryIO, size: int, name: str) -> None:
+def _check_safetensors(source: BinaryIO, size: int, name: str) -> list[str]:
     source.seek(0)
     (length,) = struct.unpack("<Q", source.read(8))
     if 8 + length > size:
@@ -83,14 +85,34 @@ def _check_safetensors(source: BinaryIO, size: int, name: str) -> None:
         raise _no_model(name, "has a header that cannot be read") from None
     if not isinstance(header, dict):
         raise _no_model(name, "has a header that cannot be read")
-    ends = [_tensor_end(key, entry, name) for key, entry in header.items() if key != "__metadata__"]
+    places = sorted(_tensor_place(key, entry, name) for key, entry in header.items() if key != "__metadata__")
     data = size - 8 - length
-    if max(ends, default=0) > data:
+    if max((end for _, end in places), default=0) > data:
         raise _no_model(name, "is truncated: its header speaks of more bytes than it has")
+    return _unused_bytes(places, data, name)
 
 
-def _tensor_end(key: str, entry: object, name: str) -> int:
-    """Where a tensor's bytes end; the entry is checked on the way."""
+def _unused_bytes(places: list[tuple[int, int]], data: int, name: str) -> list[str]:
+    """Bytes that belong to no tensor: the format has none, and the safetensors library refuses such a file."""
+    between = reached = 0
+    for start, end in places:
+        between += max(0, start - reached)
+        reached = max(reached, end)
+    found = [
+        f"{count} byte{'s' if count > 1 else ''} {where}"
+        for count, where in ((between, "between its tensors"), (data - reached, "behind the last one"))
+        if count > 0
+    ]
+    if not found:
+        return []
+    return [
+        f"{name} has {' and '.join(found)} that belong to nothing. Its bytes are kept as its source has them, but "
+        "programs may refuse to load it: if so, look for another copy."
+    ]
+
+
+def _tensor_place(key: str, entry: object, name: str) -> tuple[int, int]:
+    """Where a tensor's bytes begin and end behind the header; the entry is checked on the way."""
     broken = _no_model(name, f"has a broken entry for “{key[:60]}” in its header")
     if not isinstance(entry, dict):
         raise broken
@@ -103,20 +125,25 @@ def _tensor_end(key: str, entry: object, name: str) -> int:
             bits *= length
         if (bits + 7) // 8 != offsets[1] - offsets[0]:
             raise broken
-    return int(offsets[1])
+    return int(offsets[0]), int(offsets[1])
 
 
 def _are_sizes(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(isinstance(item, int) and item >= 0 for item in value)
 
 
-def _check_gguf(source: BinaryIO, size: int, name: str) -> None:
+def _check_gguf(source: BinaryIO, size: int, name: str) -> list[str]:
     try:
         end = end_of_tensors(source, size)
     except BrokenGguf:
-        raise _no_model(name, "is truncated or has a broken GGUF header") from None
+        raise _no_model(name, "is truncated: it ends before its GGUF header is complete") from None
+    except UnknownGguf as unknown:
+        return [
+            f"{name} has a GGUF header of a kind not known here ({unknown}), so whether it is whole was not judged."
+        ]
     if end > size:
         raise _no_model(name, "is truncated: its header speaks of more bytes than it has")
+    return []
 
 
 def _check_zip(source: BinaryIO, size: int, name: str) -> None:

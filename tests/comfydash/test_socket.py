@@ -124,8 +124,8 @@ def test_a_long_queue_does_not_close_the_socket(tmp_path, number):
         wait_for(lambda: dash.url)
         with closing(sqlite3.connect(tmp_path / "data/dashboard.db", timeout=20)) as database, database:
             database.executemany(
-                "INSERT INTO download_history (preset_id, title, status, reason, error_message, force, conflict, files_completed,"
-                " files_total, bytes_done, bytes_total, position, claim, attempts, queued_at)"
+                "INSERT INTO download_history (preset_id, title, status, reason, error_message, force, conflict,"
+                " files_completed, files_total, bytes_done, bytes_total, position, claim, attempts, queued_at)"
                 " VALUES (?, ?, 'queued', '', '', 0, '', 0, 1, 0, 9, ?, 0, 0, '2026-01-01 00:00:00')",
                 [(f"workflow:{index}-{'x' * 180}", "模型🎨" * 70, index) for index in range(number)],
             )

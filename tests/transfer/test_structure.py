@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from downloads.transfer import TransferError, check_structure
-from tests.fakehub import gguf_bytes, safetensors_bytes
+from tests.fakehub import FakeHub, gguf_bytes, safetensors_bytes
+from tests.transfer.conftest import Bringer
 
 
 def safetensors(header: object, data: bytes = b"") -> bytes:
@@ -21,7 +22,16 @@ def tensor(dtype: str = "F16", shape: object = (2, 2), offsets: object = (0, 8))
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
 
+def big_endian(data: bytes, magic: bytes = b"GGUF") -> bytes:
+    """A file of one tensor (F32, 8 elements) as gguf-py writes it for big-endian machines."""
+    name = struct.pack(">Q", 1) + b"w"
+    head = magic + struct.pack(">IQQ", 3, 1, 0) + name + struct.pack(">IQIQ", 1, 8, 0, 0)
+    return head.ljust(-(-len(head) // 32) * 32, b"\0") + data
+
+
 GOOD = {
+    "big-endian.gguf": big_endian(b"x" * 32),
+    "magic swapped too.gguf": big_endian(b"x" * 32, b"FUGG"),
     "small.safetensors": safetensors_bytes(500),
     "metadata.safetensors": safetensors({"__metadata__": {"a": "b"}, "w": tensor()}, b"x" * 8),
     "padded.sft": safetensors(json.dumps({"w": tensor()}).encode() + b"   ", b"x" * 8),
@@ -34,7 +44,28 @@ GOOD = {
     "notes.txt": b"hello",
 }
 
+# What is odd or not known is said, and never a reason to give bytes up.
+ODD = {
+    "behind.safetensors": (safetensors({"w": tensor()}, b"x" * 72), "64 bytes behind the last one"),
+    "between.safetensors": (
+        safetensors({"a": tensor(), "b": tensor(offsets=[16, 24])}, b"x" * 24),
+        "8 bytes between its tensors",
+    ),
+    "before.safetensors": (safetensors({"w": tensor(offsets=[1, 9])}, b"x" * 9), "1 byte between its tensors"),
+    "both.safetensors": (
+        safetensors({"a": tensor(), "b": tensor(offsets=[9, 17])}, b"x" * 18),
+        "1 byte between its tensors and 1 byte behind the last one",
+    ),
+    "nothing but bytes.safetensors": (safetensors({}, b"x" * 5), "5 bytes behind the last one"),
+    "version of the future.gguf": (b"GGUF" + struct.pack("<IQQ", 40, 0, 0) + b"x" * 100, "version 40"),
+    "value of the future.gguf": (
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<QBI", 1, 107, 99) + b"x" * 100,
+        "value type 99",
+    ),
+}
+
 BAD = {
+    "truncated big-endian.gguf": big_endian(b"x" * 31),
     "empty.safetensors": b"",
     "empty.pth": b"",
     "page.pth": b"\n <!DOCTYPE html><html>",
@@ -65,7 +96,24 @@ BAD = {
 @pytest.mark.parametrize("name", GOOD)
 def test_a_model_passes(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(GOOD[name])
-    check_structure(tmp_path / name)
+    assert check_structure(tmp_path / name) == []
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_or_not_known_is_said_and_passes(name: str, tmp_path: Path) -> None:
+    content, words = ODD[name]
+    (tmp_path / name).write_bytes(content)
+    [sentence] = check_structure(tmp_path / name)
+    assert sentence.startswith(name)
+    assert words in sentence
+
+
+def test_what_is_odd_is_fetched_with_a_warning(hub: FakeHub, bring: Bringer) -> None:
+    content = safetensors({"w": tensor()}, b"x" * 72)
+    file = hub.add_file("org/repo", "a.safetensors", content)
+    brought = bring(file, "vae/a.safetensors")
+    assert brought.published
+    assert "64 bytes behind the last one" in brought.published.warnings[0]
 
 
 @pytest.mark.parametrize("name", BAD)
