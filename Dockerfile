@@ -7,7 +7,7 @@ WORKDIR /app
 COPY requirements.lock ./
 # Every dependency has wheels, so there is no compiler here. pip itself has nothing to do in the image.
 RUN python -m venv /opt/venv \
- && /opt/venv/bin/pip install --only-binary :all: --requirement requirements.lock \
+ && /opt/venv/bin/pip install --only-binary :all: --require-hashes --requirement requirements.lock \
  && /opt/venv/bin/pip uninstall --yes pip setuptools
 COPY . .
 # Compiled here: the user of the image cannot write into /app, and would compile at every start.

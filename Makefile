@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: run test lint demo screenshots bench clean
+.PHONY: run test lint lock demo screenshots bench clean
 
 run:
 	@sh scripts/environment run
@@ -19,6 +19,10 @@ lint:
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) manage.py makemigrations --check --dry-run
+
+# The locks anew, with the newest versions that the ranges in requirements*.txt allow.
+lock:
+	@sh scripts/lock
 
 demo:
 	@sh scripts/environment dev

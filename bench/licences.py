@@ -9,8 +9,18 @@ import re
 import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 
+from packaging.requirements import Requirement
+
 from bench.machine import ROOT
 
+# What decides in the lock's markers, as in the image.
+IMAGE = {
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "python_full_version": "3.11.9",
+    "python_version": "3.11",
+    "sys_platform": "linux",
+}
 LOCK, LIST = ROOT / "requirements.lock", ROOT / "docs" / "licences.md"
 HEAD = """# Licences
 
@@ -23,8 +33,14 @@ What the image installs, by `requirements.lock`, each under its own licence as i
 
 
 def locked() -> dict[str, str]:
-    """Version by package, in the order of the lock."""
-    return dict(re.findall(r"^([\w.-]+)==(\S+)$", LOCK.read_text(), re.MULTILINE))
+    """Version by package of what the image (CPython on Linux) installs, in the order of the lock."""
+    lines = re.findall(r"^(\w[^\\\n]*==[^\\\n]*)", LOCK.read_text(), re.MULTILINE)
+    wanted = [Requirement(line.strip()) for line in lines]
+    return {
+        each.name: next(iter(each.specifier)).version
+        for each in wanted
+        if each.marker is None or each.marker.evaluate(IMAGE)
+    }
 
 
 def licence(package: Distribution) -> str:
