@@ -1,7 +1,8 @@
 """Which networks are public: own tables, because those of the ipaddress module differ by Python's patch level.
 
 Sources: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates), IANA IPv6 Address Space and
-IPv4 Multicast registries, as of 2025-10. Metadata services: the clouds' own manuals, as of the same month.
+IPv4 Multicast registries; the IPv4 blocks were compared with a stored copy of the registry in November 2026. Metadata
+services: the clouds' own manuals.
 """
 
 from __future__ import annotations
