@@ -200,9 +200,10 @@ def test_no_page_grows_with_the_queue(path):
         make_many(number, start=start)
         make_many(number, Status.WAITING, start=5000 + start)
         admin.get(path)
-        counts.append(queries(lambda: sizes.append(len(admin.get(path).content))))
+        # The least of three: on a slow machine something that is kept for seconds may be read anew in between.
+        counts.append(min(queries(lambda: sizes.append(len(admin.get(path).content))) for _ in range(3)))
     assert counts[0] == counts[1]
-    assert sizes[1] < 300_000
+    assert max(sizes) < 300_000
 
 
 # --- verbs --------------------------------------------------------------------------------------------------

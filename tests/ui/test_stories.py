@@ -112,7 +112,9 @@ def test_order_is_changed_by_keyboard_and_by_dragging(visit: Visit, shelf: Shelf
     for name in ("Alpha", "Beta", "Gamma"):
         shelf.add(name.upper(), name, f"loras/{name.lower()}.safetensors")
     for preset_id in ("HOLDER", "ALPHA", "BETA", "GAMMA"):
-        visit(f"/models/{preset_id}/").get_by_role("button", name="Install").click()
+        page = visit(f"/models/{preset_id}/")
+        with page.expect_response(lambda response: response.request.method == "POST"):
+            page.get_by_role("button", name="Install").click()
     assert gate.reached.wait(30)
     page = visit("/downloads/")
     names = page.locator(".queue-row strong")
