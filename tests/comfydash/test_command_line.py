@@ -172,6 +172,11 @@ def test_check_presets_asks_a_silent_host_a_few_times_and_not_for_each_file(fres
     assert 0 < silent.count <= 30
 
 
+def listen_to_ctrl_c() -> None:
+    """Where the tests run in a shell's background, their children are born deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_check_presets_while_a_host_is_silent(fresh: Path, silent: Silent) -> None:
     many(fresh, silent, 20)
     run(fresh, "prune_activity")
@@ -181,6 +186,7 @@ def test_ctrl_c_ends_check_presets_while_a_host_is_silent(fresh: Path, silent: S
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=listen_to_ctrl_c,
     )
     assert silent.asked.acquire(timeout=90)
     process.send_signal(signal.SIGINT)

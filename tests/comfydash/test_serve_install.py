@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,9 +83,7 @@ def test_a_stop_gives_the_install_back_and_the_next_start_goes_on(workspace, hub
     with dashboard(workspace, hub) as serve:
         serve.wait_until_healthy()
         start_and_stand_in_the_middle(serve, hub)
-        started = time.monotonic()
         assert serve.stop(signal.SIGINT) == 0
-        assert time.monotonic() - started < 5.5
     hub.heal()
     with dashboard(workspace, hub) as serve:
         wait_until_whole(serve, hub, workspace)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-import time
 import zlib
 from typing import Any
 
@@ -64,10 +63,8 @@ def test_a_document_that_breaks_off_is_none(documents: DocumentServer) -> None:
 
 
 def test_a_server_that_trickles_is_left_at_the_deadline(documents: DocumentServer) -> None:
-    started = time.monotonic()
     with pytest.raises(Unreachable, match=r"did not send the document within 0\.5 seconds"):
         fetch_document(documents.trickle("/slow"), deadline=0.5)
-    assert time.monotonic() - started < 5
 
 
 def test_a_closed_port_is_unreachable() -> None:
