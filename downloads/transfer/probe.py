@@ -19,7 +19,16 @@ from downloads.transfer.addresses import Hub, check_address, next_hop, shown
 from downloads.transfer.background import Task
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Facts, Options, Progress, Tick, keep_going
-from downloads.transfer.refusals import host_refusal, hub_refusal, is_gate, may_be_the_tokens_fault, message_of
+from downloads.transfer.refusals import (
+    TRANSIENT_STATUSES,
+    busy,
+    host_refusal,
+    hub_refusal,
+    is_gate,
+    is_the_tokens_fault,
+    may_be_the_tokens_fault,
+    message_of,
+)
 from downloads.transfer.retry import Patience
 from downloads.transfer.structure import sniff
 from downloads.transfer.web import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page
@@ -30,6 +39,7 @@ AT_ONCE = 6  # probes in parallel
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LEFT_OUT = "The saved Hugging Face token is not valid; this file needs none and was fetched without it."
+UNNEEDED = "This file was refused to the saved Hugging Face token; it needs none and was fetched without it."
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
                 try:
                     facts = Patience(options, note).through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
                     # A file that came without a token stands behind no gate.
-                    answers[url] = replace(facts, gated=facts.warning != LEFT_OUT and gates.stand_before(url))
+                    answers[url] = replace(facts, gated=not facts.warning and gates.stand_before(url))
                 except TransferError as refusal:
                     answers[url] = refusal
 
@@ -142,26 +152,46 @@ def locate(web: Web, url: str, hops: int = 0) -> Located:
                 return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
     with web.get(url, token=token) as response:
         if response.status_code in REDIRECTS | {200}:
-            return _from_hub(web, hub, url, response, token, "", hops)
+            try:
+                return _from_hub(web, hub, url, response, token, "", hops)
+            except TransferError as refusal:
+                if not token or refusal.retry or refusal.reason not in {"not_a_model", "not_found", "error"}:
+                    raise
+                astray = refusal
+            return _not_astray(web, hub, url, astray, hops)
         message = message_of(response)
         if not (token and may_be_the_tokens_fault(response, message)):
             raise hub_refusal(hub, web, url, response, message, token)
     return _without_token(web, hub, url, response, message, token, hops)
 
 
+def _not_astray(web: Web, hub: Hub, url: str, astray: TransferError, hops: int) -> Located:
+    """With the token the way ended elsewhere, at the page of a login perhaps: the file may need no token."""
+    with web.get(url) as response:
+        if response.status_code in REDIRECTS | {200}:
+            return _from_hub(web, hub, url, response, "", UNNEEDED, hops)
+        raise astray
+
+
 def _without_token(
     web: Web, hub: Hub, url: str, refused: requests.Response, said: str, token: str, hops: int
 ) -> Located:
     """The Hub refused the token: the file itself may need none. Raises what is right for both answers together."""
+    is_stale = is_the_tokens_fault(refused, said)
     with web.get(url) as response:
         if response.status_code in REDIRECTS | {200}:
-            stale.note(hub.endpoint, token)
-            return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
+            if is_stale:
+                stale.note(hub.endpoint, token)
+            return _from_hub(web, hub, url, response, "", LEFT_OUT if is_stale else UNNEEDED, hops)
         message = message_of(response)
         if is_gate(refused):
             raise hub_refusal(hub, web, url, refused, said, token)
         if is_gate(response):
             raise hub_refusal(hub, web, url, response, message, token)
+        if response.status_code in TRANSIENT_STATUSES:
+            raise busy(response, hub.name)
+        if not is_stale:
+            raise hub_refusal(hub, web, url, refused, said, token)
         refusal = hub_refusal(hub, web, url, response, message, "")
         if refusal.reason == "not_found" and response.status_code == 401:
             sentence = f"{refusal} The saved token is no help: {hub.name} refuses it."

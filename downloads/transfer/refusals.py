@@ -15,6 +15,7 @@ from downloads.transfer.web import NETWORK_ERRORS, Web
 
 TOKEN_PAGE = "/settings/tokens"  # noqa: S105 - a page's path
 MESSAGE_BYTES = 4096
+GATED_SCOPE = "public gated repositories"  # what a fine-grained token lacks, in the Hub's words
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 509, *range(520, 531)})
 
 
@@ -37,11 +38,17 @@ _BAD_TOKEN = re.compile(
 )
 
 
+def is_the_tokens_fault(response: requests.Response, message: str) -> bool:
+    """The Hub refuses the token itself, not what it asks for."""
+    return response.status_code == 401 or bool(_BAD_TOKEN.search(message.lower()))
+
+
 def may_be_the_tokens_fault(response: requests.Response, message: str) -> bool:
-    """The token is refused, or may be: the file itself may need none."""
+    """The token is refused, or may be: the file itself may need none. Mirrors and gateways have many ways to say so."""
     if response.status_code == 401:
         return True
-    return response.status_code == 403 and not is_gate(response) and bool(_BAD_TOKEN.search(message.lower()))
+    told = response.headers.get("X-Error-Code", "") in {"GatedRepo", "EntryNotFound", "RevisionNotFound"}
+    return response.status_code in {400, 403, 404} and not told and GATED_SCOPE not in message.lower()
 
 
 def is_gate(response: requests.Response) -> bool:
@@ -65,7 +72,7 @@ def hub_refusal(hub: Hub, web: Web, url: str, response: requests.Response, messa
     if code == "GatedRepo":
         sentence = f"Accept the licence at {page} with the account of your token; the install then goes on by itself."
         return TransferError(sentence, reason="licence_required", link=page)
-    if "public gated repositories" in said:
+    if GATED_SCOPE in said:
         link = hub.endpoint.rstrip("/") + TOKEN_PAGE
         sentence = f"Your token may not read gated repositories. Tick “public gated repositories” for it at {link}."
         return TransferError(sentence, reason="token_scope", link=link)

@@ -203,18 +203,21 @@ class Web:
         raise AssertionError("the last try counts as fresh")
 
     def get_as(self, url: str, token: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-        """`get` with a token of the Hub, and once more without it where the Hub refuses the token itself."""
+        """`get` with a token of the Hub, and once more without it where the Hub refuses the token, or may mean it."""
         endpoint = self.options.hub_endpoint.rstrip("/")
         if not token or stale.is_stale(endpoint, token):
             return self.get(url, headers)
         response = self.get(url, headers, token=token)
-        if response.status_code != 401:
+        if response.status_code not in {400, 401, 403}:
             return response
         response.close()
-        response = self.get(url, headers)
-        if response.status_code < 400:
+        bare = self.get(url, headers)
+        if response.status_code == 401 and bare.status_code < 400:
             stale.note(endpoint, token)
-        return response
+        if response.status_code == 401 or bare.status_code not in {400, 401, 403, 404}:
+            return bare
+        bare.close()
+        return response  # both refused it, and the refusal that knew the token says more
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         return self.session.get(
