@@ -95,9 +95,10 @@ def test_a_token_that_ends_in_the_middle_of_a_file_stops_nothing(status: int, hu
     """A mirror that sends the bytes itself, so that each part is asked with the token."""
     file = hub.add_document("org/repo/resolve/main/a.safetensors", safetensors_bytes(3_000_000), origin="hub")
     hub.token("hf_good")
-    hub.fault("a.safetensors", skip=2, status=status, body=b"", only_with_token=True)
+    fault = hub.fault("a.safetensors", skip=1, status=status, body=b"", only_with_token=True)
     brought = bring(file, token="hf_good")
     assert brought.published, brought.refusal
+    assert fault.used
 
 
 def test_a_small_file_arrives_when_only_its_second_hop_refuses_the_token(hub: FakeHub, bring: Bringer) -> None:
