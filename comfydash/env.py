@@ -102,7 +102,9 @@ def hosts(name: str) -> list[str]:
         host = f".{host[2:]}" if host.startswith("*.") else host
         plain = split_domain_port(host)[0] if host != "*" and not host.startswith(".") else host.partition(":")[0]
         if host != "*" and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", plain):
-            remarks.append(f"{name}: “{hidden_login(word)[:80]}” is no name of a host and is left out. Write it like dash.example.")
+            remarks.append(
+                f"{name}: “{hidden_login(word)[:80]}” is no name of a host and is left out. Write it like dash.example."
+            )
             continue
         if plain != word.lower():
             remarks.append(f"{name}: “{hidden_login(word)[:80]}” is read as {plain}.")

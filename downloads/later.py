@@ -22,14 +22,14 @@ _until: dict[str, float] = {}
 
 def note(url: str, wait: float) -> None:
     with _lock:
-        _until[_host(url)] = time.monotonic() + min(max(wait, 0.0), LONGEST)
+        _until[host_of(url)] = time.monotonic() + min(max(wait, 0.0), LONGEST)
 
 
 def any_of(urls: Iterable[str]) -> bool:
     """Whether one of these files is on a host that is to be left alone now."""
     now = time.monotonic()
     with _lock:
-        return any(_until.get(_host(url), 0.0) > now for url in urls)
+        return any(_until.get(host_of(url), 0.0) > now for url in urls)
 
 
 def forget() -> None:
@@ -38,5 +38,5 @@ def forget() -> None:
         _until.clear()
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
     return urlsplit(Hub(settings.HF_ENDPOINT).canonical(url)).netloc.rpartition("@")[2].lower()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, models, router, transaction
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 from django.utils import timezone
 
 from activity.models import Activity
@@ -376,6 +376,13 @@ class DownloadHistory(models.Model):
 
         ``verb`` is the activity's status, "" for a move that is no news. ``came_from`` narrows MOVES down.
         """
+        # What a running one waited for is over with that; why a waiting one is parked stays.
+        over = Case(
+            When(status=Status.DOWNLOADING, then=Value("")),
+            default=F("error_message"),
+            output_field=models.TextField(),
+        )
+        fields.setdefault("error_message", over)
         allowed = MOVES[to] if came_from is None else MOVES[to] & frozenset(came_from)
         rows = DownloadHistory.objects.filter(pk=self.pk, status__in=allowed)
         if claim_only:

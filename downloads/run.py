@@ -35,6 +35,7 @@ from downloads.transfer import (
 )
 from downloads.twins import twins_of
 from downloads.worker import stopping
+from settings_app.hub_token import hub_token
 from settings_app.sizes import human_size
 
 log = logging.getLogger(__name__)
@@ -56,10 +57,11 @@ def run_install(row: DownloadHistory) -> None:
 
 def _run(row: DownloadHistory) -> None:
     """Raises DatabaseError when the end of the install cannot be stored."""
+    install = Install(row)
     try:
-        Install(row).run()
+        install.run()
     except Stopped:
-        _stopped(row)
+        _stopped(row, anew=install.anew)
     except TransferError as refusal:
         _refused(row, refusal)
     except Exception:  # the one broad catch: whatever happens in one install, the queue goes on
@@ -69,10 +71,10 @@ def _run(row: DownloadHistory) -> None:
         Activity.log("error", "failed", f"Installing “{row.title}” broke", "See the log.", download_id=row.pk)
 
 
-def _stopped(row: DownloadHistory) -> None:
-    """The row is no longer ours to download, or this worker was asked to stop."""
+def _stopped(row: DownloadHistory, *, anew: bool) -> None:
+    """The row is no longer ours to download, this worker was asked to stop, or the install is to begin anew."""
     patiently(lambda: take_stock(row))
-    if stopping():
+    if stopping() or anew:
         patiently(row.give_back)
     patiently(discard_unwanted)
 
@@ -113,6 +115,8 @@ class Install:
         self.hashed: dict[tuple[str, int, int], str] = {}  # SHA-256 by path, size and time
         self.warnings: list[str] = []
         self.speed = 0.0
+        self.anew = False  # a token was saved while a host asked to wait: with it the host may not
+        self._token = hub_token()
         self._wrote = self._told = 0.0
 
     def run(self) -> None:
@@ -391,9 +395,14 @@ class Install:
 
     def _beat(self, progress: Progress, file: DownloadFile | None = None) -> bool:
         """The progress write, which is also how pause and cancel are heard. A locked database fails no transfer."""
-        retry_at = timezone.now() + timedelta(seconds=progress.retry_in) if progress.status == "retrying" else None
+        waits = progress.status == "retrying"
+        retry_at = timezone.now() + timedelta(seconds=progress.retry_in) if waits else None
+        why = progress.error if waits else ""
         try:
-            if not self.row.beat(**self._totals(), attempts=progress.attempt, retry_at=retry_at):
+            if not self.row.beat(**self._totals(), attempts=progress.attempt, retry_at=retry_at, error_message=why):
+                return False
+            if waits and hub_token() != self._token:
+                self.anew = True
                 return False
             if file is not None:
                 file.save(update_fields=["bytes_done", "bytes_total", "speed", "connections", "status", "error"])

@@ -20,6 +20,7 @@ from downloads.transfer.background import Task
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Facts, Options, Progress, Tick, keep_going
 from downloads.transfer.refusals import (
+    TOKEN_HELPS,
     TRANSIENT_STATUSES,
     busy,
     host_refusal,
@@ -29,9 +30,9 @@ from downloads.transfer.refusals import (
     may_be_the_tokens_fault,
     message_of,
 )
-from downloads.transfer.retry import Patience
+from downloads.transfer.retry import Patience, Pauses
 from downloads.transfer.structure import sniff
-from downloads.transfer.web import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page
+from downloads.transfer.web import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page, number
 
 MAX_HOPS = 10
 MOST_SAID = 8 << 20  # bytes about a repository: its list of files can be long
@@ -79,6 +80,7 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
     pending: SimpleQueue[str] = SimpleQueue()
     for url in answers:
         pending.put(url)
+    held_up = Pauses(options.max_waits)  # by all of them together: one host says the same for each
     said: list[Progress] = []  # what one of them waits for, told by the calling thread
 
     def note(progress: Progress) -> bool:
@@ -91,7 +93,9 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
             while True:
                 url = pending.get_nowait()
                 try:
-                    facts = Patience(options, note).through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
+                    patience = Patience(options, note)
+                    patience.held_up = held_up
+                    facts = patience.through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
                     # A file that came without a token stands behind no gate.
                     answers[url] = replace(facts, gated=not facts.warning and gates.stand_before(url))
                 except TransferError as refusal:
@@ -189,7 +193,7 @@ def _without_token(
         if is_gate(response):
             raise hub_refusal(hub, web, url, response, message, token)
         if response.status_code in TRANSIENT_STATUSES:
-            raise busy(response, hub.name)
+            raise busy(response, hub.name, TOKEN_HELPS)
         if not is_stale:
             raise hub_refusal(hub, web, url, refused, said, token)
         refusal = hub_refusal(hub, web, url, response, message, "")
@@ -204,11 +208,10 @@ def _from_hub(
 ) -> Located:
     """Facts stand only on the Hub's own first answer; the CDN's ETag is another hash."""
     headers = response.headers
-    size = headers.get("X-Linked-Size", "")
     linked = _unquoted(headers.get("X-Linked-ETag", ""))
     facts = Facts(
         url=url,
-        size=int(size) if size.isdigit() else None,
+        size=number(headers.get("X-Linked-Size", "")),
         sha256=linked if SHA256.fullmatch(linked) else "",
         etag=linked,
         commit=headers.get("X-Repo-Commit", ""),
@@ -273,10 +276,8 @@ def _circle(url: str) -> TransferError:
 
 def _size(status: int, headers: requests.structures.CaseInsensitiveDict[str]) -> int | None:
     if status in {206, 416}:
-        total = headers.get("Content-Range", "").rpartition("/")[2]
-        return int(total) if total.isdigit() else None
-    length = headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
+        return number(headers.get("Content-Range", "").rpartition("/")[2])
+    return number(headers.get("Content-Length", ""))
 
 
 def _location(url: str, response: requests.Response) -> str:
@@ -289,15 +290,15 @@ def _location(url: str, response: requests.Response) -> str:
 def expiry(link: str) -> float | None:
     """When a signed link ends, in seconds since the epoch: CloudFront's spelling, Azure's, S3's and Google's."""
     query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(link).query).items()}
-    if query.get("expires", "").isdigit():
-        return float(query["expires"])
-    with suppress(ValueError):
+    if (ends := number(query.get("expires", ""))) is not None:
+        return float(ends)
+    with suppress(ValueError, OverflowError):
         if "sig" in query and "se" in query:
             return _utc(datetime.fromisoformat(query["se"]))
         for kind in ("x-amz", "x-goog"):
-            lasts, signed = query.get(f"{kind}-expires", ""), query.get(f"{kind}-date", "")
-            if lasts.isdigit() and signed:
-                return _utc(datetime.strptime(signed, "%Y%m%dT%H%M%SZ")) + int(lasts)
+            lasts, signed = number(query.get(f"{kind}-expires", "")), query.get(f"{kind}-date", "")
+            if lasts is not None and signed:
+                return _utc(datetime.strptime(signed, "%Y%m%dT%H%M%SZ")) + lasts
     return None
 
 

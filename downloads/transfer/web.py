@@ -242,6 +242,11 @@ class Web:
         self.close()
 
 
+def number(said: str) -> int | None:
+    """The whole number in a header, None where there is none; no answer of a host breaks what reads it."""
+    return int(said) if re.fullmatch(r"\d{1,18}", said, re.ASCII) else None
+
+
 def compression(response: requests.Response) -> str:
     """How the body is compressed although plain bytes were asked for; "" when it is the file as it is.
 
