@@ -20,7 +20,7 @@ from downloads.transfer.background import Task
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Facts, Options, Progress, Tick, keep_going
 from downloads.transfer.refusals import (
-    TOKEN_HELPS,
+    LIMIT_HINT,
     TRANSIENT_STATUSES,
     busy,
     host_refusal,
@@ -193,7 +193,7 @@ def _without_token(
         if is_gate(response):
             raise hub_refusal(hub, web, url, response, message, token)
         if response.status_code in TRANSIENT_STATUSES:
-            raise busy(response, hub.name, TOKEN_HELPS)
+            raise busy(response, hub.name, LIMIT_HINT)
         if not is_stale:
             raise hub_refusal(hub, web, url, refused, said, token)
         refusal = hub_refusal(hub, web, url, response, message, "")

@@ -16,7 +16,7 @@ from downloads.transfer.web import NETWORK_ERRORS, Web
 
 TOKEN_PAGE = "/settings/tokens"  # noqa: S105 - a page's path
 MESSAGE_BYTES = 4096
-TOKEN_HELPS = " A token raises the limit."
+LIMIT_HINT = " A token raises the limit."
 GATED_SCOPE = "public gated repositories"  # what a fine-grained token lacks, in the Hub's words
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 509, *range(520, 531)})
 
@@ -62,7 +62,7 @@ def hub_refusal(hub: Hub, web: Web, url: str, response: requests.Response, messa
     code, status = response.headers.get("X-Error-Code", ""), response.status_code
     repo, page, said = hub.repository(url), hub.page(url), message.lower()
     if status in TRANSIENT_STATUSES:
-        return busy(response, hub.name, TOKEN_HELPS)
+        return busy(response, hub.name, LIMIT_HINT)
     if code == "GatedRepo" and not token:
         sentence = f"{repo} needs a Hugging Face token. Accept its licence at {page}, then add a token in Settings."
         return TransferError(sentence, reason="token_required", link=page)
@@ -119,7 +119,7 @@ def token_is_valid(hub: Hub, web: Web, token: str) -> bool:
     url = hub.endpoint.rstrip("/") + "/api/whoami-v2"
     with web.get(url, token=token if hub.may_see_token(url) else "") as response:
         if response.status_code in TRANSIENT_STATUSES:
-            raise busy(response, hub.name, TOKEN_HELPS)
+            raise busy(response, hub.name, LIMIT_HINT)
         return response.status_code not in {401, 403}
 
 

@@ -24,7 +24,7 @@ from downloads.transfer.limit import RateLimit
 from downloads.transfer.partial import Partial, partial_bytes
 from downloads.transfer.plan import LARGEST, SMALLEST, Plan
 from downloads.transfer.probe import expiry, is_over
-from downloads.transfer.refusals import TOKEN_HELPS, asked_pause, busy
+from downloads.transfer.refusals import LIMIT_HINT, asked_pause, busy
 from downloads.transfer.retry import Patience
 from downloads.transfer.state import Identity, boot_id, identity_line, read_state, synced_line, written_line
 from downloads.transfer.tuner import WINDOW, Sample, Tuner
@@ -352,7 +352,7 @@ def test_the_last_word_on_a_busy_host_promises_nothing(status: int, headers: dic
     answer.status_code = status
     answer.headers.update(headers)
     with pytest.raises(TransferError) as over:
-        Patience(Options(max_attempts=1), lambda progress: True).after(busy(answer, "hub.example", TOKEN_HELPS))
+        Patience(Options(max_attempts=1), lambda progress: True).after(busy(answer, "hub.example", LIMIT_HINT))
     assert says in str(over.value)
     assert "tried again" not in str(over.value)
 
