@@ -22,6 +22,9 @@ MIRROR_HINT = "A mirror on your own network is allowed by COMFYDASH_ALLOW_PRIVAT
 PRIVATE_PROBLEM = "it leads into this machine's own network"
 METADATA_PROBLEM = "it is a cloud's metadata service, which holds this machine's own credentials and is never asked"
 _PORTS = {"http": 80, "https": 443}
+MOST_OF_NAME = 253  # letters of a host's name
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 # ORG/REPO, datasets/ORG/REPO, or the bare name of an old repository, in front of /resolve/REV/PATH and its kin.
 _REPOSITORY = re.compile(r"/((?:(?:datasets|spaces)/)?[^/]+(?:/[^/]+)?)/(resolve|blob|raw|tree)/")
 
@@ -99,10 +102,13 @@ def _ascii_name(host: str) -> str | None:
     """The host as the network knows it (internationalised names in their ASCII form); None when it is no name."""
     name = host.partition("%")[0] if ":" in host else host
     if ":" in name:
-        return name.lower()
+        with suppress(ValueError):
+            return str(ipaddress.IPv6Address(name))
+        return None
     with suppress(UnicodeError):
         name = name if name.isascii() else idna.encode(name, uts46=True).decode()
-        return name.rstrip(".").lower()
+        name = name.removesuffix(".").lower()
+        return name if len(name) <= MOST_OF_NAME and _NAME.fullmatch(name) else None
     return None
 
 
@@ -156,14 +162,17 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def shown(url: str) -> str:
-    """A URL fit for a sentence: no credentials, and no query, where signatures live."""
+    """A URL fit for a sentence: no credentials, and no query, where signatures live. What is none stays as written."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "http://?/"
+        parts, host, port = SplitResult("", "", "", "", ""), "", ""
+    if not parts.scheme or not host:
+        # No login, no query: whatever was meant to stand before an @ or behind a ? may be a secret.
+        return re.split(r"[?#]", url)[0].rpartition("@")[2][:300]
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme or 'http'}://{host}{port}{parts.path or '/'}"[:300]
+    return f"{parts.scheme}://{host}{port}{parts.path or '/'}"[:300]
 
 
 def masked(url: str) -> str:

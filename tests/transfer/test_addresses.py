@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -30,6 +31,10 @@ NEVER = [
     "http://", "http:///a", "https://user@example.org/a", "https://user:pass@example.org/a", "https://:pass@example.org/a",
     "http://exa mple.org/a", "http://example.org/a\nb", "http://example.org\\@evil.org/", "http://example.org:99999/",
     "http://example.org:0/", "http://[::1", "http://\x00/", "",
+]  # fmt: skip
+NO_NAMES = [
+    "a..b", ".a", "-a.example", "xn--", f"{'a' * 64}.example", "a." * 127 + "example", "h%2eexample", "%31%32%37.0.0.1",
+    "127.0.0.1%2f.example", "h.example,i.example", "h;x", 'h"x', "h<x>", "h*", "h|x", "a.example..",
 ]  # fmt: skip
 PRIVATE = [
     "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://0/",
@@ -114,6 +119,7 @@ def test_an_encrypted_address_does_not_lead_to_a_plain_one() -> None:
         ("http://example.org/x\u200b", "invisible"),
         ("http://example.org/a\rb", "control"),
         ("http://xn--\u00fc.example/x", "no name"),
+        *((f"http://{host}/x", "no name") for host in NO_NAMES),
     ],
 )
 def test_each_slip_in_an_address_has_a_sentence_of_its_own(url: str, says: str) -> None:
@@ -121,6 +127,23 @@ def test_each_slip_in_an_address_has_a_sentence_of_its_own(url: str, says: str) 
         check_address(url)
     assert says in str(refused.value)
     assert "pass" not in str(refused.value).replace("password", "").replace("passwd", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown_as"),
+    [
+        ("//host/x", "//host/x"),
+        ("host.example/x?sig=S", "host.example/x"),
+        ("localhost:8000/x", "localhost:8000/x"),
+        ("http://h.example:99999/x", "http://h.example:99999/x"),
+        ("http://[::1/x", "http://[::1/x"),
+        ("ann:pass@h.example:x/y?token=pass", "h.example:x/y"),
+        ("https://ann:pass@h.example:x/y#pass", "h.example:x/y"),
+    ],
+)
+def test_an_address_that_is_none_is_shown_as_it_was_written(url: str, shown_as: str) -> None:
+    with pytest.raises(TransferError, match=re.escape(f"The address {shown_as} is not fetched")):
+        check_address(url)
 
 
 def test_blanks_inside_are_encoded_and_those_around_are_not_part_of_it() -> None:
