@@ -13,6 +13,7 @@ from django.db import connections, models, router, transaction
 from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 from django.utils import timezone
 
+from activity.fields import MaskedTextField
 from activity.models import Activity
 from downloads import events
 
@@ -94,7 +95,7 @@ class DownloadHistory(models.Model):
     title = models.CharField(max_length=300)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     reason = models.CharField(max_length=32, blank=True, default="")
-    error_message = models.TextField(blank=True, default="")
+    error_message = MaskedTextField(blank=True, default="")
     force = models.BooleanField(default=False)
     conflict = models.CharField(
         max_length=16,
@@ -380,7 +381,7 @@ class DownloadHistory(models.Model):
         over = Case(
             When(status=Status.DOWNLOADING, then=Value("")),
             default=F("error_message"),
-            output_field=models.TextField(),
+            output_field=MaskedTextField(),
         )
         fields.setdefault("error_message", over)
         allowed = MOVES[to] if came_from is None else MOVES[to] & frozenset(came_from)
@@ -454,7 +455,7 @@ class DownloadFile(models.Model):
     etag = models.CharField(max_length=200, blank=True, default="")
     speed = models.FloatField(default=0, help_text="bytes per second, over the last seconds")
     connections = models.PositiveSmallIntegerField(default=0)
-    error = models.TextField(blank=True, default="")
+    error = MaskedTextField(blank=True, default="")
 
     class Meta:
         db_table = "download_file"
@@ -486,7 +487,7 @@ class RemoteFile(models.Model):
     commit = models.CharField(max_length=64, blank=True, default="")
     gated = models.BooleanField(default=False)
     refusal = models.CharField(max_length=32, blank=True, default="", help_text="reason code of the last answer")
-    refusal_message = models.TextField(blank=True, default="")
+    refusal_message = MaskedTextField(blank=True, default="")
     checked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -33,6 +33,9 @@ _REPOSITORY = re.compile(r"/((?:(?:datasets|spaces)/)?[^/]+(?:/[^/]+)?)/(resolve
 ACCOUNT_SECRETS = frozenset({"token", "access_token", "api_key", "apikey", "key", "hf_token"})
 SIGNATURES = frozenset({"sig", "signature", "expires", "se", "sp", "verify", "authorization"})
 SIGNATURE_KINDS = ("x-amz-", "x-goog-")
+_NAMES_IN_TEXT = "|".join([*sorted(ACCOUNT_SECRETS | SIGNATURES), *(rf"{kind}[\w-]+" for kind in SIGNATURE_KINDS)])
+_SECRET_IN_TEXT = re.compile(rf"([?&;](?:{_NAMES_IN_TEXT})=)[^\s&;#\"'<>“”)\]\\]+", re.IGNORECASE)
+_LOGIN_IN_TEXT = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#\"'<>\\]*@", re.IGNORECASE)
 
 
 def check_address(url: str, allow_private_hosts: bool = False) -> str:
@@ -190,6 +193,13 @@ def masked(url: str) -> str:
     )
     # A fragment is never sent, but what is pasted into one (#access_token=…) is as secret.
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment=""))
+
+
+def masked_text(text: str) -> str:
+    """A text with *** for each secret and signature of the addresses in it, and without their logins."""
+    if "=" not in text and "@" not in text:
+        return text
+    return _LOGIN_IN_TEXT.sub(r"\1***@", _SECRET_IN_TEXT.sub(r"\1***", text))
 
 
 def is_signed(url: str) -> bool:
