@@ -265,10 +265,10 @@ class Hub:
         """A catalogue's URL as it is asked: at the configured Hub, /resolve/ for /blob/ (a web page) and /raw/ (a
         pointer in place of a model)."""
         parts = urlsplit(url)
-        if (parts.hostname or "").lower() in HUB_HOSTS:
-            path = self._parts.path.rstrip("/") + parts.path
+        if _is_hub_host(parts):
+            path = f"{self._parts.path.rstrip('/')}/{parts.path.lstrip('/')}"
             parts = SplitResult(self._parts.scheme, self._parts.netloc, path, parts.query, "")
-        if self.owns(urlunsplit(parts)):
+        if self.keeps(urlunsplit(parts)) and _REPOSITORY.match(parts.path, self._prefix):
             path = quote(self._resolving(parts.path, self._prefix), safe="/%:@!$&'()*+,;=~-._")
             parts = parts._replace(path=path, query="", fragment="")
         return urlunsplit(parts)
@@ -276,14 +276,14 @@ class Hub:
     def is_its_address(self, url: str) -> bool:
         """Whether a catalogue's URL is one of this Hub: only there are /blob/, /raw/ and /resolve/ a file's page, its
         pointer and the file."""
-        return (urlsplit(url).hostname or "").lower() in HUB_HOSTS or self.owns(url)
+        return _is_hub_host(urlsplit(url)) or self.keeps(url)
 
     def file_address(self, url: str) -> str:
         """A URL of this Hub as catalogues keep it, on the host that it names; any other URL as it is."""
         if not self.is_its_address(url):
             return url
         parts = urlsplit(url)
-        prefix = self._prefix if self.owns(url) else 0
+        prefix = self._prefix if self.keeps(url) else 0
         if not _REPOSITORY.match(parts.path, prefix):
             return url
         return urlunsplit(parts._replace(path=self._resolving(parts.path, prefix), query="", fragment=""))
@@ -300,7 +300,7 @@ class Hub:
         if not self.is_its_address(url):
             return ""
         parts = urlsplit(url)
-        found = _REPOSITORY.match(parts.path, self._prefix if self.owns(url) else 0)
+        found = _REPOSITORY.match(parts.path, self._prefix if self.keeps(url) else 0)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path[: found.end(1)]}" if found else ""
 
     @property
@@ -310,6 +310,10 @@ class Hub:
 
     def owns(self, url: str) -> bool:
         return origin(url) == origin(self.endpoint)
+
+    def keeps(self, url: str) -> bool:
+        """Whether it lies below the endpoint: the host of a mirror may have other things beside it."""
+        return self.owns(url) and urlsplit(url).path.startswith(self._parts.path.rstrip("/") + "/")
 
     def may_see_token(self, url: str) -> bool:
         """Only the Hub itself, and only where nobody listens: https, or http on this very machine."""
@@ -331,6 +335,10 @@ class Hub:
     def page(self, url: str) -> str:
         """The repository's web page, where licences are accepted."""
         return f"{self.endpoint}/{self.repository(url)}"
+
+
+def _is_hub_host(parts: SplitResult) -> bool:
+    return (parts.hostname or "").lower().removesuffix(".") in HUB_HOSTS
 
 
 def _is_loopback(host: str) -> bool:

@@ -147,7 +147,7 @@ def locate(web: Web, url: str, hops: int = 0) -> Located:
     hub = Hub(options.hub_endpoint)
     url = hub.canonical(check_address(url, options.allow_private_hosts))
     check_address(url, options.allow_private_hosts)
-    if not hub.owns(url):
+    if not hub.keeps(url):
         return _walk(web, url, Facts(url))
     token = options.token if hub.may_see_token(url) and can_be_sent(options.token) else ""
     if token and stale.is_stale(hub.endpoint, token):

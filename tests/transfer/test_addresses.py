@@ -298,3 +298,33 @@ def test_a_proxy_that_is_none_is_a_sentence(proxy: str, monkeypatch: pytest.Monk
     with pytest.raises(TransferError) as refused:
         probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
     assert refused.value.reason == "network"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mirror.example/files/x.safetensors?sig=S&v=1",
+        "https://mirror.example/o/r/blob/main/x.safetensors?raw=true",
+        "https://mirror.example/hfx/o/r/blob/main/x.safetensors?raw=true",
+        "https://mirror.example/hf/download/x.safetensors?sig=S",
+        "https://dockerhub.example/o/r/blob/main/x.safetensors?raw=true",
+        "https://huggingface.co.example/o/r/blob/main/x.safetensors?raw=true",
+        "https://cdn-lfs.huggingface.co/o/r/blob/main/x.safetensors?Signature=S",
+    ],
+)
+def test_what_a_mirrors_host_has_beside_the_hub_keeps_its_address(url: str) -> None:
+    hub = Hub("https://mirror.example/hf")
+    assert hub.canonical(url) == hub.file_address(url) == url
+    assert hub.repository_page(url) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mirror.example/hf/o/r/blob/main/x.bin?a=1",
+        "https://huggingface.co./o/r/raw/main/x.bin",
+        "https://HF.co//o/r/blob/main/x.bin?download=true",
+    ],
+)
+def test_what_is_the_hubs_is_asked_at_its_endpoint(url: str) -> None:
+    assert Hub("https://mirror.example/hf").canonical(url) == "https://mirror.example/hf/o/r/resolve/main/x.bin"
