@@ -152,7 +152,11 @@ def next_hop(url: str, location: str, allow_private_hosts: bool) -> str:
     """Where a redirect leads. Raises TransferError (forbidden_address), also for one from https down to http."""
     with suppress(UnicodeError):  # a header comes as Latin-1, but what servers write there is UTF-8
         location = location.encode("latin-1").decode()
-    target = check_address(urljoin(url, location.strip()), allow_private_hosts)
+    try:
+        target = urljoin(url, location.strip())
+    except ValueError:
+        target = location
+    target = check_address(target, allow_private_hosts)
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise _forbidden(target, "it is a redirect from https to http")
     return target

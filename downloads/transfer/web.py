@@ -281,8 +281,11 @@ def explain(error: Exception, url: str) -> TransferError:
             f"The proxy on the way to {host} cannot be used. Correct HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.",
             reason="network",
         )
-    if any(isinstance(cause, requests.exceptions.InvalidURL | LocationParseError | UnicodeError) for cause in causes):
-        return TransferError(f"The address at {host} is not valid. Correct it in the catalogue.", reason="not_found")
+    unreadable = requests.exceptions.InvalidURL | LocationParseError | UnicodeError
+    # A bare ValueError: requests looks at where a redirect leads, whether it is to follow or not.
+    if any(isinstance(cause, unreadable) or type(cause) is ValueError for cause in causes):
+        sentence = f"The address at {host} is not valid, or redirects to one that is not. Correct it in the catalogue."
+        return TransferError(sentence, reason="not_found")
     if any(isinstance(cause, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for cause in causes):
         return Transient(f"The proxy on the way to {host} refused. Check HTTP_PROXY and HTTPS_PROXY.")
     if any(isinstance(cause, socket.gaierror) for cause in causes):

@@ -328,3 +328,16 @@ def test_what_a_mirrors_host_has_beside_the_hub_keeps_its_address(url: str) -> N
 )
 def test_what_is_the_hubs_is_asked_at_its_endpoint(url: str) -> None:
     assert Hub("https://mirror.example/hf").canonical(url) == "https://mirror.example/hf/o/r/resolve/main/x.bin"
+
+
+@pytest.mark.parametrize("location", ["http://[bad?sig=S", "http://h.example:x/?sig=S", "http://[::1%/"])
+def test_a_redirect_to_what_is_no_address_says_so_at_once(location: str, hub: FakeHub, bring: Bringer) -> None:
+    file = hub.add_document("a.safetensors", size=3000)
+    hub.fault(file, redirect=location)
+    brought = bring(file)
+    assert brought.refusal and not brought.refusal.retry
+    assert brought.reason in {"not_found", "forbidden_address"}
+    assert "sig" not in str(brought.refusal)
+    assert len(hub.asked()) == 1
+    with pytest.raises(TransferError):
+        next_hop(file.url, location, True)
