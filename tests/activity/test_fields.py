@@ -73,6 +73,6 @@ def test_what_an_earlier_version_wrote_is_shown_without_its_secrets() -> None:
         f"/admin/activity/activity/{entry.pk}/change/",
     ]:
         answer = owner.get(path)
-        text = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode()
+        text = (answer.getvalue() if answer.streaming else answer.content).decode()
         assert answer.status_code == 200, path
         assert not [secret for secret in SECRETS if secret in text], path

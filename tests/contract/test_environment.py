@@ -141,7 +141,8 @@ def test_no_password_is_shown_of_an_address_that_is_misspelt(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    monkeypatch.setattr(env, "remarks", said := [])
+    said: list[str] = []
+    monkeypatch.setattr(env, "remarks", said)
     read = {"COMFYDASH_TRUSTED_ORIGINS": env.origins, "COMFYDASH_ALLOWED_HOSTS": env.hosts}
     try:
         read.get(variable, lambda name: env.web_address(name, "https://hub.example"))(variable)
@@ -153,7 +154,8 @@ def test_no_password_is_shown_of_an_address_that_is_misspelt(
 
 def test_a_login_in_an_address_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "https://ann:hush@hub.example:8443/hf/")
-    monkeypatch.setattr(env, "remarks", said := [])
+    said: list[str] = []
+    monkeypatch.setattr(env, "remarks", said)
     assert env.web_address("HF_ENDPOINT", "") == "https://hub.example:8443/hf"
     assert len(said) == 1 and "HF_ENDPOINT" in said[0] and "hush" not in said[0]
 

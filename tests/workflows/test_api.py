@@ -182,9 +182,9 @@ def test_nobody_gets_in_without_a_login(client: Client) -> None:
 @pytest.mark.parametrize("written", ["properties", "note"])
 def test_a_signature_is_in_no_answer_but_in_the_row_that_fetches(admin: Client, written: str) -> None:
     url = "https://x.example/a.safetensors?fileId=1&sig=SIGSECRET&token=TOKSECRET"
-    models = {"properties": {"models": [entry(url=url)]}} if written == "properties" else {}
+    named = node(properties={"models": [entry(url=url)]})
     note = node("MarkdownNote", (f"[a.safetensors]({url}) for models/checkpoints",), id=2)
-    put_workflow("signed.json", node(**models), *([note] if written == "note" else []))
+    put_workflow("signed.json", *([named] if written == "properties" else [node(), note]))
 
     answer = admin.get(f"{API}/templates/local:signed.json/missing-models")
     (model,) = answer.json()["missing_models"]
