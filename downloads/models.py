@@ -5,7 +5,7 @@ The rows are the queue and the truth: a Huey message only wakes a worker up to l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ class FileStatus(models.TextChoices):
     FAILED = "failed"
 
 
+LOOK_AHEAD = 50  # queued rows that are looked at for one whose hosts do not ask to wait
 ACTIVE = (Status.QUEUED, Status.DOWNLOADING, Status.PAUSED, Status.WAITING)
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 WAITING_REASONS = frozenset(
@@ -283,15 +284,21 @@ class DownloadHistory(models.Model):
     # --- the verbs of the worker ---------------------------------------------------------------------------------
 
     @classmethod
-    def claim_next(cls) -> DownloadHistory | None:
-        """Take the next queued row, or None when there is none or one is downloading already."""
+    def claim_next(cls, after: Callable[[DownloadHistory], bool] = lambda row: False) -> DownloadHistory | None:
+        """Take the next queued row, or None when there is none or one is downloading already.
+
+        Rows that ``after`` says yes to come after the others, for as long as there are others near the head.
+        """
         with transaction.atomic():
             cls.lock_queue()
             if cls.objects.filter(status=Status.DOWNLOADING).exists():
                 return None
-            row = cls.objects.filter(status=Status.QUEUED).order_by("position", "id").first()
+            queued = cls.objects.filter(status=Status.QUEUED).order_by("position", "id")
+            row = queued.first()
             if row is None:
                 return None
+            if after(row):
+                row = next((other for other in queued[1:LOOK_AHEAD] if not after(other)), row)
             now = timezone.now()
             moved = row._move(
                 Status.DOWNLOADING,

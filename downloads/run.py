@@ -11,12 +11,21 @@ from django.utils import timezone
 
 from activity.events import broadcast
 from activity.models import Activity
-from downloads import disk, facts, heartbeat
+from downloads import disk, facts, heartbeat, later
 from downloads.beside import beside
 from downloads.disk import FoundFile, canonical
 from downloads.file_state import PENDING, contradicts, file_sha256, vouches
 from downloads.files import BROKEN, CONFLICT, Knowledge, is_here
-from downloads.models import WAITING_REASONS, Conflict, DownloadFile, DownloadHistory, FileStatus, ModelFile, Status
+from downloads.models import (
+    LOOK_AHEAD,
+    WAITING_REASONS,
+    Conflict,
+    DownloadFile,
+    DownloadHistory,
+    FileStatus,
+    ModelFile,
+    Status,
+)
 from downloads.options import transfer_options
 from downloads.patience import patiently
 from downloads.places import Places
@@ -41,6 +50,8 @@ from settings_app.sizes import human_size
 log = logging.getLogger(__name__)
 
 EVENT_INTERVAL = 0.25  # seconds; at most 4 progress messages a second whatever the speed
+LONG_PAUSE = 20.0  # seconds; for a shorter one an install keeps its turn
+LOOK_INTERVAL = 2.0
 WRITE_INTERVAL = 0.25  # seconds; also how soon a pause or a cancel is seen
 
 
@@ -115,9 +126,9 @@ class Install:
         self.hashed: dict[tuple[str, int, int], str] = {}  # SHA-256 by path, size and time
         self.warnings: list[str] = []
         self.speed = 0.0
-        self.anew = False  # a token was saved while a host asked to wait: with it the host may not
+        self.anew = False  # it is to be claimed again: a token was saved, or others go first, while a host asks to wait
         self._token = hub_token()
-        self._wrote = self._told = 0.0
+        self._wrote = self._told = self._looked = 0.0
 
     def run(self) -> None:
         todo = self._look_around()
@@ -401,7 +412,7 @@ class Install:
         try:
             if not self.row.beat(**self._totals(), attempts=progress.attempt, retry_at=retry_at, error_message=why):
                 return False
-            if waits and hub_token() != self._token:
+            if waits and (hub_token() != self._token or self._steps_aside(progress.retry_in)):
                 self.anew = True
                 return False
             if file is not None:
@@ -409,6 +420,19 @@ class Install:
         except DatabaseError as error:
             log.warning("Progress of %s could not be stored: %s", self.row.preset_id, error)
         return True
+
+    def _steps_aside(self, wait: float) -> bool:
+        """Whether a long pause is better spent on installs from elsewhere; this one keeps its place."""
+        now = time.monotonic()
+        if wait < LONG_PAUSE or now - self._looked < LOOK_INTERVAL:
+            return False
+        self._looked = now
+        urls = [file.url for file in self.files if file.status not in later.ENDED_FILES]
+        if len({later.host_of(url) for url in urls}) != 1:
+            return False  # nobody knows which of them asked for it
+        later.note(urls[0], wait)
+        queued = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position", "id")[:LOOK_AHEAD]
+        return any(not later.holds(row) for row in queued)
 
     def _totals(self) -> dict[str, int]:
         self.row.bytes_done = sum(file.bytes_done for file in self.files)
