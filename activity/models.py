@@ -9,6 +9,8 @@ from django.db import models
 from django.utils import timezone
 
 from activity import events
+from activity.fields import MaskedCharField, MaskedJSONField
+from downloads.transfer.addresses import masked_text
 
 
 class Activity(models.Model):
@@ -33,9 +35,9 @@ class Activity(models.Model):
 
     type = models.CharField(max_length=20, choices=Type)
     status = models.CharField(max_length=20, choices=Status)
-    title = models.CharField(max_length=200)
-    subtitle = models.CharField(max_length=500, blank=True)
-    details = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
+    title = MaskedCharField(max_length=200)
+    subtitle = MaskedCharField(max_length=500, blank=True)
+    details = MaskedJSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -51,7 +53,7 @@ class Activity(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
     @classmethod
     def log(cls, type: str, status: str, title: str, subtitle: str = "", **details: Any) -> Activity:
@@ -77,5 +79,5 @@ class Activity(models.Model):
 
 
 def _fit(text: str, length: int) -> str:
-    text = text.replace("\x00", "")  # PostgreSQL refuses NUL in text
+    text = masked_text(text.replace("\x00", ""))  # PostgreSQL refuses NUL in text
     return text if len(text) <= length else text[: length - 1] + "…"

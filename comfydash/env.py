@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port
 
 from comfydash.places import unquoted
+from settings_app.parsers import hidden_login
 from settings_app.sizes import parse_size
 
 # Every variable of ours; README has the table. What begins like them and is none of them is a slip.
@@ -68,12 +69,15 @@ def web_address(name: str, default: str, *, query: bool = False) -> str:
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value):
         value = f"https://{value.lstrip('/')}"
         if _address(value):
-            remarks.append(f"{name} names no scheme and is read as {_without_login(value)}.")
+            remarks.append(f"{name} names no scheme and is read as {hidden_login(value)}.")
     parts = _address(value)
     if parts is None or (parts.query and not query) or parts.fragment:
         raise ImproperlyConfigured(
-            f"{name}={_without_login(text(name))!r} is not a web address. Write it like https://name, or {default}."
+            f"{name}={hidden_login(text(name))!r} is not a web address. Write it like https://name, or {default}."
         )
+    if "@" in parts.netloc:
+        remarks.append(f"{name}: the user name and password in it are not sent, and are left out.")
+        value = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     return value.rstrip("/")
 
 
@@ -89,10 +93,6 @@ def _address(value: str) -> SplitResult | None:
     return parts if sound and not bad and parts.scheme.lower() in {"http", "https"} else None
 
 
-def _without_login(value: str) -> str:
-    return re.sub(r"//[^/?#]*@", "//***@", value)
-
-
 def hosts(name: str) -> list[str]:
     """Names for the Host header. Scheme, port and path that stand there too are taken off, and said."""
     found = []
@@ -102,10 +102,12 @@ def hosts(name: str) -> list[str]:
         host = f".{host[2:]}" if host.startswith("*.") else host
         plain = split_domain_port(host)[0] if host != "*" and not host.startswith(".") else host.partition(":")[0]
         if host != "*" and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", plain):
-            remarks.append(f"{name}: “{word[:80]}” is no name of a host and is left out. Write it like dash.example.")
+            remarks.append(
+                f"{name}: “{hidden_login(word)[:80]}” is no name of a host and is left out. Write it like dash.example."
+            )
             continue
         if plain != word.lower():
-            remarks.append(f"{name}: “{word[:80]}” is read as {plain}.")
+            remarks.append(f"{name}: “{hidden_login(word)[:80]}” is read as {plain}.")
         if plain == "*":
             remarks.append(f"{name}: “*” allows every name, so any website can reach this port through a browser.")
         found.append(plain)
@@ -121,7 +123,7 @@ def origins(name: str) -> list[str]:
         host = parts.hostname if parts else ""
         if not parts or not host or "*" in host:
             remarks.append(
-                f"{name}: “{_without_login(word)[:80]}” is no address and is left out. Write it like "
+                f"{name}: “{hidden_login(word)[:80]}” is no address and is left out. Write it like "
                 "https://dash.example, or https://*.dash.example for all names below one."
             )
             continue
@@ -130,7 +132,7 @@ def origins(name: str) -> list[str]:
         own_port = {"http": 80, "https": 443}[parts.scheme]
         origin = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, own_port} else "")
         if origin != word:
-            remarks.append(f"{name}: “{_without_login(word)[:80]}” is read as {origin}.")
+            remarks.append(f"{name}: “{hidden_login(word)[:80]}” is read as {origin}.")
         found.append(origin)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from downloads import heartbeat
+from downloads import heartbeat, later
 from downloads.models import DownloadHistory, Status
 from downloads.remains import take_stock
 from downloads.run import discard_unwanted, run_install
@@ -25,7 +25,7 @@ def drain_queue() -> int:
         try:
             _fail_downloading()
             discard_unwanted()
-            while not stopping() and (row := DownloadHistory.claim_next()):
+            while not stopping() and (row := DownloadHistory.claim_next(later.holds)):
                 run_install(row)
                 ran += 1
         finally:

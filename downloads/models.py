@@ -5,14 +5,15 @@ The rows are the queue and the truth: a Huey message only wakes a worker up to l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, models, router, transaction
-from django.db.models import Count, F, Max, Min, Q
+from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 from django.utils import timezone
 
+from activity.fields import MaskedTextField
 from activity.models import Activity
 from downloads import events
 
@@ -37,6 +38,7 @@ class FileStatus(models.TextChoices):
     FAILED = "failed"
 
 
+LOOK_AHEAD = 50  # queued rows that are looked at for one whose hosts do not ask to wait
 ACTIVE = (Status.QUEUED, Status.DOWNLOADING, Status.PAUSED, Status.WAITING)
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
 WAITING_REASONS = frozenset(
@@ -94,7 +96,7 @@ class DownloadHistory(models.Model):
     title = models.CharField(max_length=300)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.QUEUED)
     reason = models.CharField(max_length=32, blank=True, default="")
-    error_message = models.TextField(blank=True, default="")
+    error_message = MaskedTextField(blank=True, default="")
     force = models.BooleanField(default=False)
     conflict = models.CharField(
         max_length=16,
@@ -282,15 +284,21 @@ class DownloadHistory(models.Model):
     # --- the verbs of the worker ---------------------------------------------------------------------------------
 
     @classmethod
-    def claim_next(cls) -> DownloadHistory | None:
-        """Take the next queued row, or None when there is none or one is downloading already."""
+    def claim_next(cls, after: Callable[[DownloadHistory], bool] = lambda row: False) -> DownloadHistory | None:
+        """Take the next queued row, or None when there is none or one is downloading already.
+
+        Rows that ``after`` says yes to come after the others, for as long as there are others near the head.
+        """
         with transaction.atomic():
             cls.lock_queue()
             if cls.objects.filter(status=Status.DOWNLOADING).exists():
                 return None
-            row = cls.objects.filter(status=Status.QUEUED).order_by("position", "id").first()
+            queued = cls.objects.filter(status=Status.QUEUED).order_by("position", "id")
+            row = queued.first()
             if row is None:
                 return None
+            if after(row):
+                row = next((other for other in queued[1:LOOK_AHEAD] if not after(other)), row)
             now = timezone.now()
             moved = row._move(
                 Status.DOWNLOADING,
@@ -376,6 +384,13 @@ class DownloadHistory(models.Model):
 
         ``verb`` is the activity's status, "" for a move that is no news. ``came_from`` narrows MOVES down.
         """
+        # What a running one waited for is over with that; why a waiting one is parked stays.
+        over = Case(
+            When(status=Status.DOWNLOADING, then=Value("")),
+            default=F("error_message"),
+            output_field=MaskedTextField(),
+        )
+        fields.setdefault("error_message", over)
         allowed = MOVES[to] if came_from is None else MOVES[to] & frozenset(came_from)
         rows = DownloadHistory.objects.filter(pk=self.pk, status__in=allowed)
         if claim_only:
@@ -447,7 +462,7 @@ class DownloadFile(models.Model):
     etag = models.CharField(max_length=200, blank=True, default="")
     speed = models.FloatField(default=0, help_text="bytes per second, over the last seconds")
     connections = models.PositiveSmallIntegerField(default=0)
-    error = models.TextField(blank=True, default="")
+    error = MaskedTextField(blank=True, default="")
 
     class Meta:
         db_table = "download_file"
@@ -479,7 +494,7 @@ class RemoteFile(models.Model):
     commit = models.CharField(max_length=64, blank=True, default="")
     gated = models.BooleanField(default=False)
     refusal = models.CharField(max_length=32, blank=True, default="", help_text="reason code of the last answer")
-    refusal_message = models.TextField(blank=True, default="")
+    refusal_message = MaskedTextField(blank=True, default="")
     checked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

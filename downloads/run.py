@@ -11,12 +11,21 @@ from django.utils import timezone
 
 from activity.events import broadcast
 from activity.models import Activity
-from downloads import disk, facts, heartbeat
+from downloads import disk, facts, heartbeat, later
 from downloads.beside import beside
 from downloads.disk import FoundFile, canonical
 from downloads.file_state import PENDING, contradicts, file_sha256, vouches
 from downloads.files import BROKEN, CONFLICT, Knowledge, is_here
-from downloads.models import WAITING_REASONS, Conflict, DownloadFile, DownloadHistory, FileStatus, ModelFile, Status
+from downloads.models import (
+    LOOK_AHEAD,
+    WAITING_REASONS,
+    Conflict,
+    DownloadFile,
+    DownloadHistory,
+    FileStatus,
+    ModelFile,
+    Status,
+)
 from downloads.options import transfer_options
 from downloads.patience import patiently
 from downloads.places import Places
@@ -35,11 +44,14 @@ from downloads.transfer import (
 )
 from downloads.twins import twins_of
 from downloads.worker import stopping
+from settings_app.hub_token import hub_token
 from settings_app.sizes import human_size
 
 log = logging.getLogger(__name__)
 
 EVENT_INTERVAL = 0.25  # seconds; at most 4 progress messages a second whatever the speed
+LONG_PAUSE = 20.0  # seconds; for a shorter one an install keeps its turn
+LOOK_INTERVAL = 2.0
 WRITE_INTERVAL = 0.25  # seconds; also how soon a pause or a cancel is seen
 
 
@@ -56,10 +68,11 @@ def run_install(row: DownloadHistory) -> None:
 
 def _run(row: DownloadHistory) -> None:
     """Raises DatabaseError when the end of the install cannot be stored."""
+    install = Install(row)
     try:
-        Install(row).run()
+        install.run()
     except Stopped:
-        _stopped(row)
+        _stopped(row, anew=install.anew)
     except TransferError as refusal:
         _refused(row, refusal)
     except Exception:  # the one broad catch: whatever happens in one install, the queue goes on
@@ -69,10 +82,10 @@ def _run(row: DownloadHistory) -> None:
         Activity.log("error", "failed", f"Installing “{row.title}” broke", "See the log.", download_id=row.pk)
 
 
-def _stopped(row: DownloadHistory) -> None:
-    """The row is no longer ours to download, or this worker was asked to stop."""
+def _stopped(row: DownloadHistory, *, anew: bool) -> None:
+    """The row is no longer ours to download, this worker was asked to stop, or the install is to begin anew."""
     patiently(lambda: take_stock(row))
-    if stopping():
+    if stopping() or anew:
         patiently(row.give_back)
     patiently(discard_unwanted)
 
@@ -113,7 +126,9 @@ class Install:
         self.hashed: dict[tuple[str, int, int], str] = {}  # SHA-256 by path, size and time
         self.warnings: list[str] = []
         self.speed = 0.0
-        self._wrote = self._told = 0.0
+        self.anew = False  # it is to be claimed again: a token was saved, or others go first, while a host asks to wait
+        self._token = hub_token()
+        self._wrote = self._told = self._looked = 0.0
 
     def run(self) -> None:
         todo = self._look_around()
@@ -391,15 +406,33 @@ class Install:
 
     def _beat(self, progress: Progress, file: DownloadFile | None = None) -> bool:
         """The progress write, which is also how pause and cancel are heard. A locked database fails no transfer."""
-        retry_at = timezone.now() + timedelta(seconds=progress.retry_in) if progress.status == "retrying" else None
+        waits = progress.status == "retrying"
+        retry_at = timezone.now() + timedelta(seconds=progress.retry_in) if waits else None
+        why = progress.error if waits else ""
         try:
-            if not self.row.beat(**self._totals(), attempts=progress.attempt, retry_at=retry_at):
+            if not self.row.beat(**self._totals(), attempts=progress.attempt, retry_at=retry_at, error_message=why):
+                return False
+            if waits and (hub_token() != self._token or self._steps_aside(progress.retry_in)):
+                self.anew = True
                 return False
             if file is not None:
                 file.save(update_fields=["bytes_done", "bytes_total", "speed", "connections", "status", "error"])
         except DatabaseError as error:
             log.warning("Progress of %s could not be stored: %s", self.row.preset_id, error)
         return True
+
+    def _steps_aside(self, wait: float) -> bool:
+        """Whether a long pause is better spent on installs from elsewhere; this one keeps its place."""
+        now = time.monotonic()
+        if wait < LONG_PAUSE or now - self._looked < LOOK_INTERVAL:
+            return False
+        self._looked = now
+        urls = [file.url for file in self.files if file.status not in later.ENDED_FILES]
+        if len({later.host_of(url) for url in urls}) != 1:
+            return False  # nobody knows which of them asked for it
+        later.note(urls[0], wait)
+        queued = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position", "id")[:LOOK_AHEAD]
+        return any(not later.holds(row) for row in queued)
 
     def _totals(self) -> dict[str, int]:
         self.row.bytes_done = sum(file.bytes_done for file in self.files)

@@ -35,7 +35,7 @@ def look_again(*, now: bool = False) -> int:
         waiting.update(checked_at=None)  # those beyond this round are asked in the next ones
     # Who was asked longest ago first, so that each gets its turn.
     rows = waiting.order_by(F("checked_at").asc(nulls_first=True), "position", "id")
-    round_ = Round()
+    round_ = Round(None if now else MOST_ASKED)
     ready = [row for row in rows if _reason_gone(row, round_) and row.unpark()]
     if ready:
         events.wake_worker()
@@ -45,8 +45,11 @@ def look_again(*, now: bool = False) -> int:
 class Round:
     """What one round may still cost. A token that is saved meanwhile ends it: the round that it wakes knows more."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = MOST_ASKED) -> None:
+        """``most`` installs are asked about; None: as many as the time allows, because a person waits for it."""
         self.asked = 0
+        self.silent: set[str] = set()  # hosts that did not answer in this round
+        self._most = most
         self._token = hub_token()
         self._end = time.monotonic() + ROUND_SECONDS
         self._row_end = self._end
@@ -54,7 +57,7 @@ class Round:
 
     def begin_row(self) -> bool:
         """Whether one more install may be asked about."""
-        if self.asked >= MOST_ASKED or not self._goes_on():
+        if (self._most is not None and self.asked >= self._most) or not self._goes_on():
             return False
         self.asked += 1
         self._row_end = min(self._end, time.monotonic() + ROW_SECONDS)
@@ -91,12 +94,14 @@ def _reason_gone(row: DownloadHistory, round_: Round) -> bool:
 
 def _hosts_agree(row: DownloadHistory, round_: Round) -> bool:
     urls = list(row.files.filter(optional=False).values_list("url", flat=True))
-    if later.any_of(urls) or not round_.begin_row():
+    hosts = {later.host_of(url) for url in urls}
+    if later.any_of(urls) or hosts & round_.silent or not round_.begin_row():
         return False
     try:
         answers = facts.ask_briefly(urls, round_.tick)
     except Stopped:
-        # Nobody knows which of its hosts it was that did not answer in time: the install comes last in the next round.
+        # Nobody knows which of several hosts it was that did not answer in time: the install comes last next time.
+        round_.silent |= hosts if len(hosts) == 1 else set()
         DownloadHistory.objects.filter(pk=row.pk).update(checked_at=timezone.now())
         return False
     refusals = [answer for answer in answers.values() if isinstance(answer, TransferError)]

@@ -17,6 +17,7 @@ from settings_app.models import Setting
 # What wants to know that a token was saved (downloads wakes its queue): it lives above this app and registers itself.
 on_saved: list[Callable[[], None]] = []
 
+MOST_LETTERS = 1000  # more is a file that was pasted, and servers close the connection over such a header
 LOOKS_RIGHT = re.compile(r"^hf_[A-Za-z0-9_.=-]{1,1000}$")
 
 
@@ -72,7 +73,9 @@ def unsendable(value: str) -> str:
         return "it has a blank or a line break inside"
     if not value.isprintable():
         return "it holds a control or an invisible character"
-    return "" if value.isascii() else "it holds a letter that no token has"
+    if not value.isascii():
+        return "it holds a letter that no token has"
+    return f"it is longer than {MOST_LETTERS} letters" if len(value) > MOST_LETTERS else ""
 
 
 def environment_problem() -> str:

@@ -83,7 +83,7 @@ def url_or(empty: str) -> Callable[[RawValue], str]:
 
     def parse(raw: RawValue) -> str:
         text = raw.strip().rstrip("/") if isinstance(raw, str) else ""
-        shown = _quoted(without_login(raw) if isinstance(raw, str) else raw)
+        shown = _quoted(hidden_login(raw) if isinstance(raw, str) else raw)
         if raw is None or raw == "":
             return empty
         if not text or len(text) > 500 or not text.isprintable() or any(blank in text for blank in " \"'<>\\"):
@@ -109,12 +109,15 @@ def without_login(url: str) -> str:
     return re.sub(r"^(\s*[A-Za-z]+://)[^/?#]*@", r"\1", url)
 
 
+def hidden_login(text: str) -> str:
+    """What may be an address, for a sentence: nothing of what stands before its last ``@``, however it is misspelt."""
+    return re.sub(r"^(\s*(?:https?:/*)?).*@", r"\1***@", text, flags=re.DOTALL)
+
+
 def login_problem(url: str) -> str:
     """Why the user name or password in an address cannot be sent, as a part of a sentence that shows neither."""
-    try:
-        login = urlsplit(url.strip()).netloc.rpartition("@")[0]
-    except ValueError:
-        return ""
+    # Not by urlsplit, which drops line breaks and tabs without a word.
+    login = re.split(r"[/?#]", url.strip().partition("://")[2])[0].rpartition("@")[0]
     return "" if unquote(login).isprintable() else "its user name or password holds an invisible character"
 
 

@@ -294,7 +294,7 @@ def _model(state: ModelState) -> dict[str, Any]:
         "node_type": use.node_type,
         "input_name": use.input_name,
         "status": state.status,
-        "providers": [vars(provider) for provider in state.providers],
+        "providers": [{**vars(provider), "url": masked(provider.url)} for provider in state.providers],
         "found": state.found.path if state.found else "",
         "problem": state.problem,
     }

@@ -22,6 +22,9 @@ MIRROR_HINT = "A mirror on your own network is allowed by COMFYDASH_ALLOW_PRIVAT
 PRIVATE_PROBLEM = "it leads into this machine's own network"
 METADATA_PROBLEM = "it is a cloud's metadata service, which holds this machine's own credentials and is never asked"
 _PORTS = {"http": 80, "https": 443}
+MOST_OF_NAME = 253  # letters of a host's name
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 # ORG/REPO, datasets/ORG/REPO, or the bare name of an old repository, in front of /resolve/REV/PATH and its kin.
 _REPOSITORY = re.compile(r"/((?:(?:datasets|spaces)/)?[^/]+(?:/[^/]+)?)/(resolve|blob|raw|tree)/")
 
@@ -30,6 +33,9 @@ _REPOSITORY = re.compile(r"/((?:(?:datasets|spaces)/)?[^/]+(?:/[^/]+)?)/(resolve
 ACCOUNT_SECRETS = frozenset({"token", "access_token", "api_key", "apikey", "key", "hf_token"})
 SIGNATURES = frozenset({"sig", "signature", "expires", "se", "sp", "verify", "authorization"})
 SIGNATURE_KINDS = ("x-amz-", "x-goog-")
+_NAMES_IN_TEXT = "|".join([*sorted(ACCOUNT_SECRETS | SIGNATURES), *(rf"{kind}[\w-]+" for kind in SIGNATURE_KINDS)])
+_SECRET_IN_TEXT = re.compile(rf"([?&;](?:{_NAMES_IN_TEXT})=)[^\s&;#\"'<>“”)\]\\]+", re.IGNORECASE)
+_LOGIN_IN_TEXT = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#\"'<>\\]*@", re.IGNORECASE)
 
 
 def check_address(url: str, allow_private_hosts: bool = False) -> str:
@@ -99,10 +105,13 @@ def _ascii_name(host: str) -> str | None:
     """The host as the network knows it (internationalised names in their ASCII form); None when it is no name."""
     name = host.partition("%")[0] if ":" in host else host
     if ":" in name:
-        return name.lower()
+        with suppress(ValueError):
+            return str(ipaddress.IPv6Address(name))
+        return None
     with suppress(UnicodeError):
         name = name if name.isascii() else idna.encode(name, uts46=True).decode()
-        return name.rstrip(".").lower()
+        name = name.removesuffix(".").lower()
+        return name if len(name) <= MOST_OF_NAME and _NAME.fullmatch(name) else None
     return None
 
 
@@ -143,7 +152,11 @@ def next_hop(url: str, location: str, allow_private_hosts: bool) -> str:
     """Where a redirect leads. Raises TransferError (forbidden_address), also for one from https down to http."""
     with suppress(UnicodeError):  # a header comes as Latin-1, but what servers write there is UTF-8
         location = location.encode("latin-1").decode()
-    target = check_address(urljoin(url, location.strip()), allow_private_hosts)
+    try:
+        target = urljoin(url, location.strip())
+    except ValueError:
+        target = location
+    target = check_address(target, allow_private_hosts)
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise _forbidden(target, "it is a redirect from https to http")
     return target
@@ -156,14 +169,17 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 def shown(url: str) -> str:
-    """A URL fit for a sentence: no credentials, and no query, where signatures live."""
+    """A URL fit for a sentence: no credentials, and no query, where signatures live. What is none stays as written."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "http://?/"
+        parts, host, port = SplitResult("", "", "", "", ""), "", ""
+    if not parts.scheme or not host:
+        # No login, no query: whatever was meant to stand before an @ or behind a ? may be a secret.
+        return re.split(r"[?#]", url)[0].rpartition("@")[2][:300]
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme or 'http'}://{host}{port}{parts.path or '/'}"[:300]
+    return f"{parts.scheme}://{host}{port}{parts.path or '/'}"[:300]
 
 
 def masked(url: str) -> str:
@@ -181,6 +197,13 @@ def masked(url: str) -> str:
     )
     # A fragment is never sent, but what is pasted into one (#access_token=…) is as secret.
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment=""))
+
+
+def masked_text(text: str) -> str:
+    """A text with *** for each secret and signature of the addresses in it, and without their logins."""
+    if "=" not in text and "@" not in text:
+        return text
+    return _LOGIN_IN_TEXT.sub(r"\1***@", _SECRET_IN_TEXT.sub(r"\1***", text))
 
 
 def is_signed(url: str) -> bool:
@@ -246,10 +269,10 @@ class Hub:
         """A catalogue's URL as it is asked: at the configured Hub, /resolve/ for /blob/ (a web page) and /raw/ (a
         pointer in place of a model)."""
         parts = urlsplit(url)
-        if (parts.hostname or "").lower() in HUB_HOSTS:
-            path = self._parts.path.rstrip("/") + parts.path
+        if _is_hub_host(parts):
+            path = f"{self._parts.path.rstrip('/')}/{parts.path.lstrip('/')}"
             parts = SplitResult(self._parts.scheme, self._parts.netloc, path, parts.query, "")
-        if self.owns(urlunsplit(parts)):
+        if self.keeps(urlunsplit(parts)) and _REPOSITORY.match(parts.path, self._prefix):
             path = quote(self._resolving(parts.path, self._prefix), safe="/%:@!$&'()*+,;=~-._")
             parts = parts._replace(path=path, query="", fragment="")
         return urlunsplit(parts)
@@ -257,14 +280,14 @@ class Hub:
     def is_its_address(self, url: str) -> bool:
         """Whether a catalogue's URL is one of this Hub: only there are /blob/, /raw/ and /resolve/ a file's page, its
         pointer and the file."""
-        return (urlsplit(url).hostname or "").lower() in HUB_HOSTS or self.owns(url)
+        return _is_hub_host(urlsplit(url)) or self.keeps(url)
 
     def file_address(self, url: str) -> str:
         """A URL of this Hub as catalogues keep it, on the host that it names; any other URL as it is."""
         if not self.is_its_address(url):
             return url
         parts = urlsplit(url)
-        prefix = self._prefix if self.owns(url) else 0
+        prefix = self._prefix if self.keeps(url) else 0
         if not _REPOSITORY.match(parts.path, prefix):
             return url
         return urlunsplit(parts._replace(path=self._resolving(parts.path, prefix), query="", fragment=""))
@@ -281,7 +304,7 @@ class Hub:
         if not self.is_its_address(url):
             return ""
         parts = urlsplit(url)
-        found = _REPOSITORY.match(parts.path, self._prefix if self.owns(url) else 0)
+        found = _REPOSITORY.match(parts.path, self._prefix if self.keeps(url) else 0)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path[: found.end(1)]}" if found else ""
 
     @property
@@ -291,6 +314,10 @@ class Hub:
 
     def owns(self, url: str) -> bool:
         return origin(url) == origin(self.endpoint)
+
+    def keeps(self, url: str) -> bool:
+        """Whether it lies below the endpoint: the host of a mirror may have other things beside it."""
+        return self.owns(url) and urlsplit(url).path.startswith(self._parts.path.rstrip("/") + "/")
 
     def may_see_token(self, url: str) -> bool:
         """Only the Hub itself, and only where nobody listens: https, or http on this very machine."""
@@ -312,6 +339,10 @@ class Hub:
     def page(self, url: str) -> str:
         """The repository's web page, where licences are accepted."""
         return f"{self.endpoint}/{self.repository(url)}"
+
+
+def _is_hub_host(parts: SplitResult) -> bool:
+    return (parts.hostname or "").lower().removesuffix(".") in HUB_HOSTS
 
 
 def _is_loopback(host: str) -> bool:

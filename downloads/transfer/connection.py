@@ -16,7 +16,7 @@ from downloads.transfer.plan import Piece
 from downloads.transfer.probe import Located
 from downloads.transfer.source import Refused, range_end
 from downloads.transfer.structure import SNIFFED, sniff
-from downloads.transfer.web import NETWORK_ERRORS, compression, explain, shut
+from downloads.transfer.web import NETWORK_ERRORS, compression, explain, number, shut
 
 if TYPE_CHECKING:
     from downloads.transfer.crew import Crew
@@ -138,7 +138,7 @@ class Connection:
         if self.leaving.is_set():
             return
         said = response.headers.get("Content-Length", "")
-        longer = not decode and said.isdigit() and size is not None and int(said) > size
+        longer = not decode and size is not None and (number(said) or 0) > size
         if size is not None and (piece.position < size or longer):
             self.crew.source.expire(self.crew.source.place)  # look whether it is another file by now
             raise Transient("The host sent another number of bytes than it announced. It is tried again.")

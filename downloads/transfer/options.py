@@ -25,6 +25,7 @@ class Options:
     retry_cap: float = 60.0
     max_attempts: int = 3  # without progress in between
     max_wait: float = 900.0  # the longest pause a host may ask for by Retry-After
+    max_waits: float = 1800.0  # all such pauses together, from the first one until bytes arrive
     stall_seconds: float = 60.0  # nothing arrives on any connection for so long: a failed attempt
     connect_timeout: float = 10.0
     read_timeout: float = 30.0

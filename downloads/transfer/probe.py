@@ -19,10 +19,20 @@ from downloads.transfer.addresses import Hub, check_address, next_hop, shown
 from downloads.transfer.background import Task
 from downloads.transfer.errors import Stopped, TransferError, Transient
 from downloads.transfer.options import Facts, Options, Progress, Tick, keep_going
-from downloads.transfer.refusals import host_refusal, hub_refusal, is_gate, may_be_the_tokens_fault, message_of
-from downloads.transfer.retry import Patience
+from downloads.transfer.refusals import (
+    LIMIT_HINT,
+    TRANSIENT_STATUSES,
+    busy,
+    host_refusal,
+    hub_refusal,
+    is_gate,
+    is_the_tokens_fault,
+    may_be_the_tokens_fault,
+    message_of,
+)
+from downloads.transfer.retry import Patience, Pauses
 from downloads.transfer.structure import sniff
-from downloads.transfer.web import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page
+from downloads.transfer.web import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page, number
 
 MAX_HOPS = 10
 MOST_SAID = 8 << 20  # bytes about a repository: its list of files can be long
@@ -30,6 +40,7 @@ AT_ONCE = 6  # probes in parallel
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LEFT_OUT = "The saved Hugging Face token is not valid; this file needs none and was fetched without it."
+UNNEEDED = "This file was refused to the saved Hugging Face token; it needs none and was fetched without it."
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,7 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
     pending: SimpleQueue[str] = SimpleQueue()
     for url in answers:
         pending.put(url)
+    held_up = Pauses(options.max_waits)  # by all of them together: one host says the same for each
     said: list[Progress] = []  # what one of them waits for, told by the calling thread
 
     def note(progress: Progress) -> bool:
@@ -81,9 +93,11 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
             while True:
                 url = pending.get_nowait()
                 try:
-                    facts = Patience(options, note).through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
+                    patience = Patience(options, note)
+                    patience.held_up = held_up
+                    facts = patience.through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
                     # A file that came without a token stands behind no gate.
-                    answers[url] = replace(facts, gated=facts.warning != LEFT_OUT and gates.stand_before(url))
+                    answers[url] = replace(facts, gated=not facts.warning and gates.stand_before(url))
                 except TransferError as refusal:
                     answers[url] = refusal
 
@@ -133,7 +147,7 @@ def locate(web: Web, url: str, hops: int = 0) -> Located:
     hub = Hub(options.hub_endpoint)
     url = hub.canonical(check_address(url, options.allow_private_hosts))
     check_address(url, options.allow_private_hosts)
-    if not hub.owns(url):
+    if not hub.keeps(url):
         return _walk(web, url, Facts(url))
     token = options.token if hub.may_see_token(url) and can_be_sent(options.token) else ""
     if token and stale.is_stale(hub.endpoint, token):
@@ -142,26 +156,46 @@ def locate(web: Web, url: str, hops: int = 0) -> Located:
                 return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
     with web.get(url, token=token) as response:
         if response.status_code in REDIRECTS | {200}:
-            return _from_hub(web, hub, url, response, token, "", hops)
+            try:
+                return _from_hub(web, hub, url, response, token, "", hops)
+            except TransferError as refusal:
+                if not token or refusal.retry or refusal.reason not in {"not_a_model", "not_found", "error"}:
+                    raise
+                astray = refusal
+            return _not_astray(web, hub, url, astray, hops)
         message = message_of(response)
         if not (token and may_be_the_tokens_fault(response, message)):
             raise hub_refusal(hub, web, url, response, message, token)
     return _without_token(web, hub, url, response, message, token, hops)
 
 
+def _not_astray(web: Web, hub: Hub, url: str, astray: TransferError, hops: int) -> Located:
+    """With the token the way ended elsewhere, at the page of a login perhaps: the file may need no token."""
+    with web.get(url) as response:
+        if response.status_code in REDIRECTS | {200}:
+            return _from_hub(web, hub, url, response, "", UNNEEDED, hops)
+        raise astray
+
+
 def _without_token(
     web: Web, hub: Hub, url: str, refused: requests.Response, said: str, token: str, hops: int
 ) -> Located:
     """The Hub refused the token: the file itself may need none. Raises what is right for both answers together."""
+    is_stale = is_the_tokens_fault(refused, said)
     with web.get(url) as response:
         if response.status_code in REDIRECTS | {200}:
-            stale.note(hub.endpoint, token)
-            return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
+            if is_stale:
+                stale.note(hub.endpoint, token)
+            return _from_hub(web, hub, url, response, "", LEFT_OUT if is_stale else UNNEEDED, hops)
         message = message_of(response)
         if is_gate(refused):
             raise hub_refusal(hub, web, url, refused, said, token)
         if is_gate(response):
             raise hub_refusal(hub, web, url, response, message, token)
+        if response.status_code in TRANSIENT_STATUSES:
+            raise busy(response, hub.name, LIMIT_HINT)
+        if not is_stale:
+            raise hub_refusal(hub, web, url, refused, said, token)
         refusal = hub_refusal(hub, web, url, response, message, "")
         if refusal.reason == "not_found" and response.status_code == 401:
             sentence = f"{refusal} The saved token is no help: {hub.name} refuses it."
@@ -174,11 +208,10 @@ def _from_hub(
 ) -> Located:
     """Facts stand only on the Hub's own first answer; the CDN's ETag is another hash."""
     headers = response.headers
-    size = headers.get("X-Linked-Size", "")
     linked = _unquoted(headers.get("X-Linked-ETag", ""))
     facts = Facts(
         url=url,
-        size=int(size) if size.isdigit() else None,
+        size=number(headers.get("X-Linked-Size", "")),
         sha256=linked if SHA256.fullmatch(linked) else "",
         etag=linked,
         commit=headers.get("X-Repo-Commit", ""),
@@ -243,10 +276,8 @@ def _circle(url: str) -> TransferError:
 
 def _size(status: int, headers: requests.structures.CaseInsensitiveDict[str]) -> int | None:
     if status in {206, 416}:
-        total = headers.get("Content-Range", "").rpartition("/")[2]
-        return int(total) if total.isdigit() else None
-    length = headers.get("Content-Length", "")
-    return int(length) if length.isdigit() else None
+        return number(headers.get("Content-Range", "").rpartition("/")[2])
+    return number(headers.get("Content-Length", ""))
 
 
 def _location(url: str, response: requests.Response) -> str:
@@ -259,15 +290,15 @@ def _location(url: str, response: requests.Response) -> str:
 def expiry(link: str) -> float | None:
     """When a signed link ends, in seconds since the epoch: CloudFront's spelling, Azure's, S3's and Google's."""
     query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(link).query).items()}
-    if query.get("expires", "").isdigit():
-        return float(query["expires"])
-    with suppress(ValueError):
+    if (ends := number(query.get("expires", ""))) is not None:
+        return float(ends)
+    with suppress(ValueError, OverflowError):
         if "sig" in query and "se" in query:
             return _utc(datetime.fromisoformat(query["se"]))
         for kind in ("x-amz", "x-goog"):
-            lasts, signed = query.get(f"{kind}-expires", ""), query.get(f"{kind}-date", "")
-            if lasts.isdigit() and signed:
-                return _utc(datetime.strptime(signed, "%Y%m%dT%H%M%SZ")) + int(lasts)
+            lasts, signed = number(query.get(f"{kind}-expires", "")), query.get(f"{kind}-date", "")
+            if lasts is not None and signed:
+                return _utc(datetime.strptime(signed, "%Y%m%dT%H%M%SZ")) + lasts
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from downloads.transfer.web import NETWORK_ERRORS, Web
 
 TOKEN_PAGE = "/settings/tokens"  # noqa: S105 - a page's path
 MESSAGE_BYTES = 4096
+LIMIT_HINT = " A token raises the limit."
+GATED_SCOPE = "public gated repositories"  # what a fine-grained token lacks, in the Hub's words
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 509, *range(520, 531)})
 
 
@@ -37,11 +40,17 @@ _BAD_TOKEN = re.compile(
 )
 
 
+def is_the_tokens_fault(response: requests.Response, message: str) -> bool:
+    """The Hub refuses the token itself, not what it asks for."""
+    return response.status_code == 401 or bool(_BAD_TOKEN.search(message.lower()))
+
+
 def may_be_the_tokens_fault(response: requests.Response, message: str) -> bool:
-    """The token is refused, or may be: the file itself may need none."""
+    """The token is refused, or may be: the file itself may need none. Mirrors and gateways have many ways to say so."""
     if response.status_code == 401:
         return True
-    return response.status_code == 403 and not is_gate(response) and bool(_BAD_TOKEN.search(message.lower()))
+    told = response.headers.get("X-Error-Code", "") in {"GatedRepo", "EntryNotFound", "RevisionNotFound"}
+    return response.status_code in {400, 403, 404} and not told and GATED_SCOPE not in message.lower()
 
 
 def is_gate(response: requests.Response) -> bool:
@@ -53,7 +62,7 @@ def hub_refusal(hub: Hub, web: Web, url: str, response: requests.Response, messa
     code, status = response.headers.get("X-Error-Code", ""), response.status_code
     repo, page, said = hub.repository(url), hub.page(url), message.lower()
     if status in TRANSIENT_STATUSES:
-        return busy(response, hub.name)
+        return busy(response, hub.name, LIMIT_HINT)
     if code == "GatedRepo" and not token:
         sentence = f"{repo} needs a Hugging Face token. Accept its licence at {page}, then add a token in Settings."
         return TransferError(sentence, reason="token_required", link=page)
@@ -65,7 +74,7 @@ def hub_refusal(hub: Hub, web: Web, url: str, response: requests.Response, messa
     if code == "GatedRepo":
         sentence = f"Accept the licence at {page} with the account of your token; the install then goes on by itself."
         return TransferError(sentence, reason="licence_required", link=page)
-    if "public gated repositories" in said:
+    if GATED_SCOPE in said:
         link = hub.endpoint.rstrip("/") + TOKEN_PAGE
         sentence = f"Your token may not read gated repositories. Tick “public gated repositories” for it at {link}."
         return TransferError(sentence, reason="token_scope", link=link)
@@ -110,7 +119,7 @@ def token_is_valid(hub: Hub, web: Web, token: str) -> bool:
     url = hub.endpoint.rstrip("/") + "/api/whoami-v2"
     with web.get(url, token=token if hub.may_see_token(url) else "") as response:
         if response.status_code in TRANSIENT_STATUSES:
-            raise busy(response, hub.name)
+            raise busy(response, hub.name, LIMIT_HINT)
         return response.status_code not in {401, 403}
 
 
@@ -128,21 +137,21 @@ def host_refusal(url: str, response: requests.Response) -> TransferError:
     return TransferError(f"{host} answered with status {status} instead of a file. Try later.", reason="error")
 
 
-def busy(response: requests.Response, host: str) -> Transient:
+def busy(response: requests.Response, host: str, hint: str = "") -> Transient:
     """429 and the 5xx family, with the pause that the host asks for when it does."""
     wait = asked_pause(response.headers)
+    asks = "" if wait is None else f" and asks to be left alone for {_span(wait)}"
     if response.status_code == 429:
-        if wait is None:
-            return Transient(f"{host} is rate limited. It is tried again; a token raises the limit.")
-        return Transient(f"Waiting {wait:.0f} s for {host}: too many requests. A token raises the limit.", wait=wait)
-    sentence = f"{host} has a problem of its own (status {response.status_code}). It is tried again."
+        sentence = f"{host} is rate limited{asks}.{hint} It is tried again."
+    else:
+        sentence = f"{host} has a problem of its own (status {response.status_code}){asks}. It is tried again."
     return Transient(sentence, wait=wait)
 
 
 def asked_pause(headers: Mapping[str, str]) -> float | None:
     """Seconds from Retry-After (number or date), else from `RateLimit: "name";r=0;t=SECONDS`; None when not said."""
     said = headers.get("Retry-After", "").strip()
-    if said.isdigit():
+    if re.fullmatch(r"\d+(\.\d*)?", said, re.ASCII):
         return float(said)
     if said:
         try:
@@ -150,7 +159,14 @@ def asked_pause(headers: Mapping[str, str]) -> float | None:
         except (ValueError, TypeError, OverflowError):
             pass
     limit = headers.get("RateLimit", "")
-    left, reset = re.search(r"\br=(\d+)", limit), re.search(r"\bt=(\d+)", limit)
-    if left and reset and int(left[1]) == 0:
+    left, reset = (re.search(rf"\b{name}=(\d+)", limit, re.ASCII) for name in "rt")
+    if left and reset and not left[1].strip("0"):
         return float(reset[1])
     return None
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("s", 1), ("min", 60), ("h", 3600)):
+        if seconds <= 90 * length:
+            return f"{math.ceil(seconds / length)} {unit}"
+    return "days"

@@ -15,9 +15,9 @@ from downloads.transfer.options import Facts
 from downloads.transfer.probe import REDIRECTS, Located, is_over, locate
 from downloads.transfer.refusals import TRANSIENT_STATUSES, busy, host_refusal
 from downloads.transfer.state import Identity
-from downloads.transfer.web import Web, compression, is_page
+from downloads.transfer.web import Web, compression, is_page, number
 
-CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 MAX_HOPS = 5
 OVER = frozenset({400, 401, 403, 404, 410})  # how storage says that a signed link has ended
 MANY_NAMES = 4  # ETags of one file: it has another one on each machine of a CDN, and asking for each is in vain
@@ -117,7 +117,7 @@ class Source:
             raise RangeRefused
         if status == 416:
             total = headers.get("Content-Range", "").rpartition("/")[2]
-            if total.isdigit() and int(total) != place.facts.size:
+            if number(total) not in {None, place.facts.size}:
                 self._changed(place)
             raise Transient(f"{shown(place.link)} does not hand out the part that is missing. It is tried again.")
         if status == 412:

@@ -203,18 +203,21 @@ class Web:
         raise AssertionError("the last try counts as fresh")
 
     def get_as(self, url: str, token: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-        """`get` with a token of the Hub, and once more without it where the Hub refuses the token itself."""
+        """`get` with a token of the Hub, and once more without it where the Hub refuses the token, or may mean it."""
         endpoint = self.options.hub_endpoint.rstrip("/")
         if not token or stale.is_stale(endpoint, token):
             return self.get(url, headers)
         response = self.get(url, headers, token=token)
-        if response.status_code != 401:
+        if response.status_code not in {400, 401, 403}:
             return response
         response.close()
-        response = self.get(url, headers)
-        if response.status_code < 400:
+        bare = self.get(url, headers)
+        if response.status_code == 401 and bare.status_code < 400:
             stale.note(endpoint, token)
-        return response
+        if response.status_code == 401 or bare.status_code not in {400, 401, 403, 404}:
+            return bare
+        bare.close()
+        return response  # both refused it, and the refusal that knew the token says more
 
     def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         return self.session.get(
@@ -237,6 +240,11 @@ class Web:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def number(said: str) -> int | None:
+    """The whole number in a header, None where there is none; no answer of a host breaks what reads it."""
+    return int(said) if re.fullmatch(r"\d{1,18}", said, re.ASCII) else None
 
 
 def compression(response: requests.Response) -> str:
@@ -273,8 +281,11 @@ def explain(error: Exception, url: str) -> TransferError:
             f"The proxy on the way to {host} cannot be used. Correct HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.",
             reason="network",
         )
-    if any(isinstance(cause, requests.exceptions.InvalidURL | LocationParseError | UnicodeError) for cause in causes):
-        return TransferError(f"The address at {host} is not valid. Correct it in the catalogue.", reason="not_found")
+    unreadable = requests.exceptions.InvalidURL | LocationParseError | UnicodeError
+    # A bare ValueError: requests looks at where a redirect leads, whether it is to follow or not.
+    if any(isinstance(cause, unreadable) or type(cause) is ValueError for cause in causes):
+        sentence = f"The address at {host} is not valid, or redirects to one that is not. Correct it in the catalogue."
+        return TransferError(sentence, reason="not_found")
     if any(isinstance(cause, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for cause in causes):
         return Transient(f"The proxy on the way to {host} refused. Check HTTP_PROXY and HTTPS_PROXY.")
     if any(isinstance(cause, socket.gaierror) for cause in causes):

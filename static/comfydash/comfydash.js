@@ -126,6 +126,7 @@
     write(field("percent"), `${Math.floor(message.progress)} %`);
     write(field("done"), message.total ? `${size(message.downloaded)} of ${size(message.total)}` : size(message.downloaded));
     write(field("speed"), speedWords(message));
+    write(field("why"), message.status === "retrying" ? message.error || "" : "");
     write(field("eta"), message.eta_seconds ? `${duration(message.eta_seconds)} left` : "");
     write(field("files"), `${message.files_completed} of ${message.files_total} files`);
     const file = one(`[data-file="${CSS.escape(message.file || "")}"]`, box);

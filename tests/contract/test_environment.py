@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from comfydash import env
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = """
@@ -120,6 +123,41 @@ def test_a_choice_that_cannot_be_is_said_by_name_at_the_start(
 
     monkeypatch.setenv(variable, nonsense)
     assert [message for message in run_checks() if variable in message.msg]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HF_ENDPOINT", "ann:hush@hub example"),
+        ("HF_ENDPOINT", "http:ann:hush@hub.example"),
+        ("HF_ENDPOINT", "ann:hush@hub.example"),
+        ("COMFYDASH_PRESETS_URL", "https://ann:hu/hush@hub.example:x"),
+        ("COMFYDASH_TRUSTED_ORIGINS", "ann:hush@dash.example"),
+        ("COMFYDASH_ALLOWED_HOSTS", "https://ann:hush@dash.example"),
+        ("COMFYDASH_ALLOWED_HOSTS", "ann:hush@dash example"),
+    ],
+)
+def test_no_password_is_shown_of_an_address_that_is_misspelt(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    said: list[str] = []
+    monkeypatch.setattr(env, "remarks", said)
+    read = {"COMFYDASH_TRUSTED_ORIGINS": env.origins, "COMFYDASH_ALLOWED_HOSTS": env.hosts}
+    try:
+        read.get(variable, lambda name: env.web_address(name, "https://hub.example"))(variable)
+    except ImproperlyConfigured as refusal:
+        said.append(str(refusal))
+    assert variable in " ".join(said)
+    assert "hush" not in " ".join(said)
+
+
+def test_a_login_in_an_address_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://ann:hush@hub.example:8443/hf/")
+    said: list[str] = []
+    monkeypatch.setattr(env, "remarks", said)
+    assert env.web_address("HF_ENDPOINT", "") == "https://hub.example:8443/hf"
+    assert len(said) == 1 and "HF_ENDPOINT" in said[0] and "hush" not in said[0]
 
 
 def test_a_trusted_proxy_that_is_no_address_is_refused_by_name(tmp_path: Path) -> None:

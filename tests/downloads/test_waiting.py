@@ -88,10 +88,32 @@ def test_a_round_asks_about_few_installs_and_each_gets_its_turn(hub, models, set
     hub.token(TOKEN)
     for number in range(waiting.MOST_ASKED + 5):
         parked(hub, number)
-    assert waiting.look_again(now=True) == 0
+    assert waiting.look_again() == 0
     assert len({line.path for line in hub.asked("resolve")}) == waiting.MOST_ASKED
     waiting.look_again()
     assert len({line.path for line in hub.asked("resolve")}) == waiting.MOST_ASKED + 5
+
+
+def test_a_saved_token_wakes_all_at_once_however_many_there_are(hub, models):
+    for number in range(waiting.MOST_ASKED + 5):
+        parked(hub, number)
+    hub.token(TOKEN, accepted={f"org/repo{number}" for number in range(waiting.MOST_ASKED + 5)})
+    save_token(TOKEN)
+    assert waiting.look_again(now=True) == waiting.MOST_ASKED + 5
+
+
+def test_a_host_that_is_silent_costs_its_time_once_and_not_that_of_the_others(hub, models, monkeypatch):
+    monkeypatch.setattr(waiting, "ROW_SECONDS", 0.5)
+    for number in range(8):
+        row = make_install(status=Status.WAITING, reason="licence_required")
+        row.files.update(url=hub.add_document(f"slow/{number}.safetensors", size=3000).url)
+    free = make_install(status=Status.WAITING, reason="licence_required")
+    free.files.update(url=hub.add_file("org/free", "a.safetensors", size=3000).url)
+    hub.fault("slow", latency=20.0)
+    assert waiting.look_again(now=True) == 1
+    assert len(hub.asked("slow")) <= 1
+    free.refresh_from_db()
+    assert free.status == Status.QUEUED
 
 
 def test_a_host_that_never_answers_holds_a_round_for_a_bounded_time(hub, models, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -30,6 +31,10 @@ NEVER = [
     "http://", "http:///a", "https://user@example.org/a", "https://user:pass@example.org/a", "https://:pass@example.org/a",
     "http://exa mple.org/a", "http://example.org/a\nb", "http://example.org\\@evil.org/", "http://example.org:99999/",
     "http://example.org:0/", "http://[::1", "http://\x00/", "",
+]  # fmt: skip
+NO_NAMES = [
+    "a..b", ".a", "-a.example", "xn--", f"{'a' * 64}.example", "a." * 127 + "example", "h%2eexample", "%31%32%37.0.0.1",
+    "127.0.0.1%2f.example", "h.example,i.example", "h;x", 'h"x', "h<x>", "h*", "h|x", "a.example..",
 ]  # fmt: skip
 PRIVATE = [
     "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://0/",
@@ -114,6 +119,7 @@ def test_an_encrypted_address_does_not_lead_to_a_plain_one() -> None:
         ("http://example.org/x\u200b", "invisible"),
         ("http://example.org/a\rb", "control"),
         ("http://xn--\u00fc.example/x", "no name"),
+        *((f"http://{host}/x", "no name") for host in NO_NAMES),
     ],
 )
 def test_each_slip_in_an_address_has_a_sentence_of_its_own(url: str, says: str) -> None:
@@ -121,6 +127,23 @@ def test_each_slip_in_an_address_has_a_sentence_of_its_own(url: str, says: str) 
         check_address(url)
     assert says in str(refused.value)
     assert "pass" not in str(refused.value).replace("password", "").replace("passwd", "")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown_as"),
+    [
+        ("//host/x", "//host/x"),
+        ("host.example/x?sig=S", "host.example/x"),
+        ("localhost:8000/x", "localhost:8000/x"),
+        ("http://h.example:99999/x", "http://h.example:99999/x"),
+        ("http://[::1/x", "http://[::1/x"),
+        ("ann:pass@h.example:x/y?token=pass", "h.example:x/y"),
+        ("https://ann:pass@h.example:x/y#pass", "h.example:x/y"),
+    ],
+)
+def test_an_address_that_is_none_is_shown_as_it_was_written(url: str, shown_as: str) -> None:
+    with pytest.raises(TransferError, match=re.escape(f"The address {shown_as} is not fetched")):
+        check_address(url)
 
 
 def test_blanks_inside_are_encoded_and_those_around_are_not_part_of_it() -> None:
@@ -275,3 +298,46 @@ def test_a_proxy_that_is_none_is_a_sentence(proxy: str, monkeypatch: pytest.Monk
     with pytest.raises(TransferError) as refused:
         probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
     assert refused.value.reason == "network"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mirror.example/files/x.safetensors?sig=S&v=1",
+        "https://mirror.example/o/r/blob/main/x.safetensors?raw=true",
+        "https://mirror.example/hfx/o/r/blob/main/x.safetensors?raw=true",
+        "https://mirror.example/hf/download/x.safetensors?sig=S",
+        "https://dockerhub.example/o/r/blob/main/x.safetensors?raw=true",
+        "https://huggingface.co.example/o/r/blob/main/x.safetensors?raw=true",
+        "https://cdn-lfs.huggingface.co/o/r/blob/main/x.safetensors?Signature=S",
+    ],
+)
+def test_what_a_mirrors_host_has_beside_the_hub_keeps_its_address(url: str) -> None:
+    hub = Hub("https://mirror.example/hf")
+    assert hub.canonical(url) == hub.file_address(url) == url
+    assert hub.repository_page(url) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mirror.example/hf/o/r/blob/main/x.bin?a=1",
+        "https://huggingface.co./o/r/raw/main/x.bin",
+        "https://HF.co//o/r/blob/main/x.bin?download=true",
+    ],
+)
+def test_what_is_the_hubs_is_asked_at_its_endpoint(url: str) -> None:
+    assert Hub("https://mirror.example/hf").canonical(url) == "https://mirror.example/hf/o/r/resolve/main/x.bin"
+
+
+@pytest.mark.parametrize("location", ["http://[bad?sig=S", "http://h.example:x/?sig=S", "http://[::1%/"])
+def test_a_redirect_to_what_is_no_address_says_so_at_once(location: str, hub: FakeHub, bring: Bringer) -> None:
+    file = hub.add_document("a.safetensors", size=3000)
+    hub.fault(file, redirect=location)
+    brought = bring(file)
+    assert brought.refusal and not brought.refusal.retry
+    assert brought.reason in {"not_found", "forbidden_address"}
+    assert "sig" not in str(brought.refusal)
+    assert len(hub.asked()) == 1
+    with pytest.raises(TransferError):
+        next_hop(file.url, location, True)

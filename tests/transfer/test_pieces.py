@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,10 +24,11 @@ from downloads.transfer.limit import RateLimit
 from downloads.transfer.partial import Partial, partial_bytes
 from downloads.transfer.plan import LARGEST, SMALLEST, Plan
 from downloads.transfer.probe import expiry, is_over
-from downloads.transfer.refusals import asked_pause
+from downloads.transfer.refusals import LIMIT_HINT, asked_pause, busy
 from downloads.transfer.retry import Patience
 from downloads.transfer.state import Identity, boot_id, identity_line, read_state, synced_line, written_line
 from downloads.transfer.tuner import WINDOW, Sample, Tuner
+from downloads.transfer.web import number
 from tests.fakehub import FakeHub
 from tests.transfer.conftest import Bringer
 
@@ -281,6 +283,14 @@ def test_a_long_journal_is_written_anew(tmp_path: Path) -> None:
         ({"Retry-After": "42"}, 42.0),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "NaN"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "\u00b2"}, None),  # a digit to str.isdigit, and none to float
+        ({"Retry-After": "9" * 400}, float("inf")),
+        ({"Retry-After": "Fri, 99 Foo 99999 99:99:99 GMT"}, None),
+        ({"RateLimit": f'"resolvers";r={"0" * 5000};t=17'}, 17.0),
         ({"RateLimit": '"resolvers";r=0;t=17'}, 17.0),
         ({"RateLimit": '"resolvers";r=5;t=17'}, None),
         ({}, None),
@@ -306,6 +316,45 @@ def test_back_off_doubles_up_to_its_cap_and_can_be_stopped() -> None:
     assert (over.value.reason, over.value.retry) == ("network", True)
     with pytest.raises(Stopped):
         Patience(Options(retry_base=60), lambda progress: False).after(Transient("x"))
+
+
+def test_pauses_that_hosts_ask_for_are_bounded_all_together_until_bytes_arrive() -> None:
+    patience = Patience(Options(max_attempts=1, max_waits=1000, retry_base=0), lambda progress: True)
+    patience.after(Transient("busy", wait=0))
+    with pytest.raises(Stopped):  # heeded: the tick is asked, and says no
+        Patience(Options(max_attempts=1, max_waits=1000), lambda progress: False).after(Transient("busy", wait=900))
+    patience.held_up._end = time.monotonic() + 5
+    with pytest.raises(TransferError):
+        patience.after(Transient("busy", wait=6))
+    patience.progressed()
+    patience.tick = lambda progress: False
+    with pytest.raises(Stopped):
+        patience.after(Transient("busy", wait=6))
+
+
+@pytest.mark.parametrize("said", ["\u00b2", "9" * 5000, "-1", "1e3", "12 13", ""])
+def test_a_number_that_is_none_breaks_nothing(said: str) -> None:
+    assert number(said) is None
+    assert expiry(f"https://x/a?Expires={said}") is None
+    assert expiry(f"https://x/a?X-Amz-Expires={said}&X-Amz-Date=20240101T000000Z") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "says"),
+    [
+        (429, {"Retry-After": "3600"}, "is rate limited and asks to be left alone for 60 min. A token raises"),
+        (429, {}, "is rate limited. A token raises the limit. Retry continues"),
+        (503, {"Retry-After": "9" * 400}, "(status 503) and asks to be left alone for days. Retry"),
+    ],
+)
+def test_the_last_word_on_a_busy_host_promises_nothing(status: int, headers: dict[str, str], says: str) -> None:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.headers.update(headers)
+    with pytest.raises(TransferError) as over:
+        Patience(Options(max_attempts=1), lambda progress: True).after(busy(answer, "hub.example", LIMIT_HINT))
+    assert says in str(over.value)
+    assert "tried again" not in str(over.value)
 
 
 def test_a_pause_that_is_too_long_counts_as_an_attempt() -> None:

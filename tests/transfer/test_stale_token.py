@@ -34,6 +34,73 @@ def test_a_public_file_arrives_whatever_the_hub_says_of_the_token(
     peek(file.url, quick(hub, token="hf_stale"), MODEL)
 
 
+@pytest.mark.parametrize(
+    ("status", "words", "code"),
+    [
+        (403, b"Forbidden", ""),
+        (403, b"<html>nope</html>", ""),
+        (403, b"Your organisation has blocked this token", "OrgBlocked"),
+        (400, b"Invalid header", ""),
+        (404, b"Repository not found", "RepoNotFound"),
+        (404, b"", ""),
+    ],
+)
+def test_a_refusal_that_may_mean_the_token_is_asked_once_more_without_it(
+    status: int, words: bytes, code: str, hub: FakeHub, bring: Bringer
+) -> None:
+    file = hub.add_file(REPO, MODEL, safetensors_bytes())
+    other = hub.add_file("org/other", MODEL, size=3000)
+    hub.token("hf_narrow")
+    headers = {"X-Error-Code": code} if code else {}
+    hub.fault(REPO, origin="hub", status=status, body=words, headers=headers, only_with_token=True)
+    brought = bring(file, token="hf_narrow")
+    assert brought.published, brought.refusal
+    assert "needs none" in brought.published.warnings[0]
+    # Not the token's end: other repositories are asked with it.
+    hub.log.clear()
+    probe(other.url, quick(hub, token="hf_narrow"))
+    assert [line.authorization for line in hub.asked()] == ["Bearer hf_narrow"]
+
+
+def test_a_token_that_leads_to_a_login_page_is_left_out(hub: FakeHub, bring: Bringer) -> None:
+    file = hub.add_file(REPO, MODEL, safetensors_bytes())
+    hub.add_document("login", b"<html>log in</html>", content_type="text/html", origin="hub")
+    hub.fault(REPO, origin="hub", redirect=f"{hub.url}/login", only_with_token=True)
+    brought = bring(file, token="hf_stale")
+    assert brought.published, brought.refusal
+
+
+@pytest.mark.parametrize("code", ["EntryNotFound", "RevisionNotFound"])
+def test_what_the_hub_knows_for_sure_is_asked_once(code: str, hub: FakeHub) -> None:
+    file = hub.add_file(REPO, MODEL, size=3000)
+    hub.token("hf_good")
+    hub.fault(REPO, origin="hub", status=404, headers={"X-Error-Code": code})
+    with pytest.raises(TransferError) as refused:
+        probe(file.url, quick(hub, token="hf_good"))
+    assert refused.value.reason == "not_found"
+    assert len(hub.asked()) == 1
+
+
+def test_a_private_file_says_what_the_token_lacks_when_both_ways_are_closed(hub: FakeHub) -> None:
+    file = hub.add_file(REPO, MODEL, size=3000)
+    hub.add_repo(REPO, private=True)
+    hub.token("hf_narrow")
+    with pytest.raises(TransferError, match="or your token may not see it") as refused:
+        probe(file.url, quick(hub, token="hf_narrow"))
+    assert refused.value.reason == "not_found"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_ends_in_the_middle_of_a_file_stops_nothing(status: int, hub: FakeHub, bring: Bringer) -> None:
+    """A mirror that sends the bytes itself, so that each part is asked with the token."""
+    file = hub.add_document("org/repo/resolve/main/a.safetensors", safetensors_bytes(3_000_000), origin="hub")
+    hub.token("hf_good")
+    fault = hub.fault("a.safetensors", skip=1, status=status, body=b"", only_with_token=True)
+    brought = bring(file, token="hf_good")
+    assert brought.published, brought.refusal
+    assert fault.used
+
+
 def test_a_small_file_arrives_when_only_its_second_hop_refuses_the_token(hub: FakeHub, bring: Bringer) -> None:
     file = hub.add_file(REPO, "config.json", b'{"a": 1}', lfs=False)
     hub.token("hf_good")

@@ -177,3 +177,19 @@ def test_nobody_gets_in_without_a_login(client: Client) -> None:
     for path in ("/templates", "/plan"):
         assert client.get(API + path).status_code == 401
     assert client.post(f"{API}/scan", WORKFLOW, content_type="application/json").status_code == 401
+
+
+@pytest.mark.parametrize("written", ["properties", "note"])
+def test_a_signature_is_in_no_answer_but_in_the_row_that_fetches(admin: Client, written: str) -> None:
+    url = "https://x.example/a.safetensors?fileId=1&sig=SIGSECRET&token=TOKSECRET"
+    named = node(properties={"models": [entry(url=url)]})
+    note = node("MarkdownNote", (f"[a.safetensors]({url}) for models/checkpoints",), id=2)
+    put_workflow("signed.json", *([named] if written == "properties" else [node(), note]))
+
+    answer = admin.get(f"{API}/templates/local:signed.json/missing-models")
+    (model,) = answer.json()["missing_models"]
+    assert model["providers"][0]["url"] == model["url"] == "https://x.example/a.safetensors?fileId=1&sig=***"
+    assert b"SECRET" not in answer.content
+    host = model["providers"][0]["host"]
+    install = post(admin, f"/templates/local:signed.json/install?confirm={host}", status=200)
+    assert "sig=SIGSECRET" in DownloadFile.objects.get(download_id=install["download_id"]).url
