@@ -209,8 +209,14 @@ def history(status: str, words: str, number: str) -> Page[DownloadHistory]:
         rows = rows.filter(status=status)
     if words:
         rows = rows.filter(Q(title__icontains=words) | Q(preset_id__icontains=words))
-    rows = rows.annotate(may_retry=Q(status__in=[Status.FAILED, Status.CANCELLED]) & ~Exists(newer()))
-    return Paginator(rows.order_by("-id"), HISTORY_PAGE).get_page(number)
+    page = Paginator(rows.order_by("-id"), HISTORY_PAGE).get_page(number)
+    # Asked of the rows of the page alone: SQLite would look for newer ones of each row on the pages before, too.
+    shown = DownloadHistory.objects.filter(pk__in=[row.pk for row in page])
+    retryable = shown.filter(~Exists(newer()), status__in=[Status.FAILED, Status.CANCELLED])
+    pks = set(retryable.values_list("pk", flat=True))
+    for row in page:
+        row.may_retry = row.pk in pks  # type: ignore[attr-defined]
+    return page
 
 
 def history_of(preset_id: str, most: int = 20) -> list[DownloadHistory]:

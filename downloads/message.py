@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -19,26 +19,40 @@ def encoded(message: dict[str, Any]) -> str:
     return text if len(text) <= MOST_BYTES else _json(bounded(message))
 
 
-def bounded(message: dict[str, Any]) -> dict[str, Any]:
-    """The same message within MOST_BYTES: long texts are cut, then lists lose entries from their end, largest first.
+def message_bytes(message: Any) -> int:
+    return len(_json(message))
+
+
+def bounded(message: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
+    """The same message within ``most`` bytes: long texts are cut, then lists lose entries from their end, largest
+    first.
 
     The lists of a queue say beside them how many there are, so a reader sees what was left out.
     """
-    if len(_json(message)) <= MOST_BYTES:
+    if len(_json(message)) <= most:
         return message
     short: dict[str, Any] = _cut(message, LONGEST_TEXT)
-    while (excess := len(_json(short)) - MOST_BYTES) > 0:
+    while (excess := len(_json(short)) - most) > 0:
         lists = [found for found in _lists(short) if found]
         if not lists:
-            return _first_fields(short)
+            return _first_fields(short, most)
         largest = max(lists, key=_own_bytes)
         _shorten(largest, excess)
     return short
 
 
-def _first_fields(message: dict[str, Any]) -> dict[str, Any]:
+def with_short_texts(rows: list[dict[str, Any]], names: Sequence[str], most: int) -> list[dict[str, Any]]:
+    """Every row, with as much of these texts as leaves all together within ``most`` bytes."""
+    for longest in (LONGEST_TEXT, 2000, 1000, 500, 250, 120, 60, 20):
+        if len(_json(rows)) <= most:
+            break
+        rows = [row | {name: _fit(row[name], longest) for name in names} for row in rows]
+    return rows
+
+
+def _first_fields(message: dict[str, Any], room: int) -> dict[str, Any]:
     """Fields without number instead of a long list: no message of ours, and still none that is too large."""
-    kept, room = {}, MOST_BYTES
+    kept = {}
     for name, value in message.items():
         room -= len(_json({name: value}))
         if room < 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from django.utils import timezone
 from activity.models import Activity
 from downloads import events
 from downloads.bulk import insert
-from downloads.message import bounded
+from downloads.message import MOST_BYTES, bounded, message_bytes
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus, Status, WantedFile
 from downloads.transfer import TransferError, parse_model_path
 from downloads.transfer.addresses import masked
@@ -232,7 +231,10 @@ def _rows_of(download: int, wanted: dict[str, WantedFile]) -> Iterable[DownloadF
 
 IDS = 500  # of queued installs in one answer
 ITEMS = 50  # of each status that waits
+MOST_ITEMS = 600  # of all statuses together: more than message.MOST_BYTES has room for
 FILES = 100  # of one install
+ROW_BYTES = 20_000  # of one that is not running; only its error can be longer
+IN_LINE = (Status.WAITING, Status.PAUSED, Status.QUEUED)  # as they are told
 
 
 @dataclass(frozen=True)
@@ -288,28 +290,36 @@ def queue_status(offset: int = 0, limit: int | None = None) -> dict[str, Any]:
     """The one picture that API and socket show: the head and the rows that matter first, within message.MOST_BYTES.
 
     A page of it takes entries ``offset`` to ``offset + limit`` of each status, and of ``queue``; the running one stands
-    on the first. ``next_offset`` is where the next page has to begin, None after the last.
+    on the first. Where that is too large, each status gives up the same number, so that none is left out of the pages.
+    ``next_offset`` is where the next page has to begin, None after the last.
     """
     head = queue_head(offset, limit or IDS)
-    step = limit or ITEMS
     running = list(DownloadHistory.objects.filter(status=Status.DOWNLOADING)) if offset == 0 else []
-    items = [describe(row, files=True) for row in running]
-    for status in (Status.WAITING, Status.PAUSED, Status.QUEUED):
-        if head["counts"][status] > offset:
-            rows = DownloadHistory.objects.filter(status=status).order_by("position", "id")
-            items += [describe(row) for row in rows[offset : offset + step]]
-    answer = bounded({**head, "items": items})
-    return {**answer, "next_offset": _next_offset(answer, offset)}
+    first = [bounded(describe(row, files=True), MOST_BYTES // 3) for row in running]
+    told = [status for status in IN_LINE if head["counts"][status] > offset]
+    step = min(limit or ITEMS, MOST_ITEMS // max(len(told), 1))
+    lines = [_described(status, offset, step) for status in told]
+    room = MOST_BYTES - message_bytes({**head, "items": first, "next_offset": 0})
+    shown = _how_many_fit(lines, room, step)
+    items = first + [item for line in lines for item in line[:shown]]
+    longest = max((head["counts"][status] for status in told), default=0)
+    if limit and shown < limit:
+        head["queue"] = head["queue"][:shown]
+    return {**head, "items": items, "next_offset": offset + shown if longest > offset + shown else None}
 
 
-def _next_offset(answer: dict[str, Any], offset: int) -> int | None:
-    told = Counter(item["status"] for item in answer["items"])
-    short = [
-        offset + told[status]
-        for status in (Status.WAITING, Status.PAUSED, Status.QUEUED)
-        if answer["counts"][status] > offset + told[status]
-    ]
-    return max(min(short), offset + 1) if short else None
+def _described(status: Status, offset: int, number: int) -> list[dict[str, Any]]:
+    rows = DownloadHistory.objects.filter(status=status).order_by("position", "id")
+    return [bounded(describe(row), ROW_BYTES) for row in rows[offset : offset + number]]
+
+
+def _how_many_fit(lines: list[list[dict[str, Any]]], room: int, most: int) -> int:
+    """Of each line; at least one, or the next page would be the same."""
+    for number in range(most):
+        room -= sum(message_bytes(line[number]) + 1 for line in lines if number < len(line))
+        if room < 0:
+            return max(number, 1)
+    return most
 
 
 def told_files(row: DownloadHistory) -> list[DownloadFile]:
