@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -209,14 +209,12 @@ def history(status: str, words: str, number: str) -> Page[DownloadHistory]:
         rows = rows.filter(status=status)
     if words:
         rows = rows.filter(Q(title__icontains=words) | Q(preset_id__icontains=words))
-    page = Paginator(rows.order_by("-id"), HISTORY_PAGE).get_page(number)
-    # Asked of the rows of the page alone: SQLite would look for newer ones of each row on the pages before, too.
-    shown = DownloadHistory.objects.filter(pk__in=[row.pk for row in page])
-    retryable = shown.filter(~Exists(newer()), status__in=[Status.FAILED, Status.CANCELLED])
-    pks = set(retryable.values_list("pk", flat=True))
-    for row in page:
-        row.may_retry = row.pk in pks  # type: ignore[attr-defined]
-    return page
+    # By their ids: else SQLite reads the whole rows of all pages before this one, and asks for newer ones of each.
+    paginator = Paginator(rows.order_by("-id").values_list("pk", flat=True), HISTORY_PAGE)
+    page = paginator.get_page(number)
+    shown = DownloadHistory.objects.filter(pk__in=list(page.object_list)).order_by("-id")
+    may_retry = Q(status__in=[Status.FAILED, Status.CANCELLED]) & ~Exists(newer())
+    return Page(list(shown.annotate(may_retry=may_retry)), page.number, cast("Paginator[DownloadHistory]", paginator))
 
 
 def history_of(preset_id: str, most: int = 20) -> list[DownloadHistory]:

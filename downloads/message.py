@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 MOST_BYTES = 250_000  # of JSON; 256 KB is the promise, the envelope of whoever sends it has its place in the rest
 LONGEST_TEXT = 8_000  # bytes of JSON, of any one text in a message that is too large as it is
+LENGTHS = (LONGEST_TEXT, 4000, 2000, 1000, 700, 500, 350, 250, 180, 120, 60, 20)  # that texts are cut to
 DEEPEST = 20
 
 
@@ -43,11 +44,12 @@ def bounded(message: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
 
 def with_short_texts(rows: list[dict[str, Any]], names: Sequence[str], most: int) -> list[dict[str, Any]]:
     """Every row, with as much of these texts as leaves all together within ``most`` bytes."""
-    for longest in (LONGEST_TEXT, 2000, 1000, 500, 250, 120, 60, 20):
-        if len(_json(rows)) <= most:
-            break
-        rows = [row | {name: _fit(row[name], longest) for name in names} for row in rows]
-    return rows
+    excess = len(_json(rows)) - most
+    if excess <= 0:
+        return rows
+    sizes = [len(json.dumps(row[name])) for row in rows for name in names]
+    longest = next((long for long in LENGTHS if sum(max(0, size - long) for size in sizes) >= excess), LENGTHS[-1])
+    return [row | {name: _fit(row[name], longest) for name in names} for row in rows]
 
 
 def _first_fields(message: dict[str, Any], room: int) -> dict[str, Any]:
@@ -78,12 +80,12 @@ def _cut(value: Any, most: int, depth: int = 0) -> Any:
 
 
 def _fit(text: str, most: int) -> str:
-    if len(text) * 12 <= most or len(_json(text)) <= most:  # no character takes more than 12 bytes
+    if len(text) * 12 <= most or len(json.dumps(text)) <= most:  # no character takes more than 12 bytes
         return text
     low, high = 0, min(len(text), most)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if len(_json(text[:middle])) <= most - 8 else (low, middle - 1)
+        low, high = (middle, high) if len(json.dumps(text[:middle])) <= most - 8 else (low, middle - 1)
     return text[:low] + "…"
 
 
