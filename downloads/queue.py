@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -136,33 +136,94 @@ def retry_rows(rows: QuerySet[DownloadHistory]) -> Retried:
     old = list(rows.filter(status__in=[Status.FAILED, Status.CANCELLED]).filter(~_active_of_same_id()).order_by("id"))
     latest = {row.preset_id: row for row in old}  # two rows of one id are one install
     wanted = _wanted_of(latest.values())
-    last = DownloadHistory.last_position()
     ready = [row for row in latest.values() if row.preset_id in wanted]
+    _append([Wish(row.preset_id, row.title, wanted[row.preset_id], force=row.force) for row in ready])
+    return Retried(len(ready), len(latest) - len(ready))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An install to queue with many others. ``token_sentence``: it waits for a token from the start, and why."""
+
+    preset_id: str
+    title: str
+    files: Mapping[str, WantedFile]  # by path, see parsed()
+    force: bool = False
+    token_sentence: str = ""
+
+    @staticmethod
+    def parsed(files: Iterable[WantedFile]) -> dict[str, WantedFile]:
+        """Raises TransferError (forbidden_path) when a path could leave the models folder."""
+        return {parse_model_path(file.path): file for file in files}
+
+    def row(self, position: int) -> DownloadHistory:
+        parked = {
+            "status": Status.WAITING,
+            "reason": "token_required",
+            "error_message": self.token_sentence,
+            "checked_at": timezone.now(),
+        }
+        return DownloadHistory(
+            preset_id=self.preset_id,
+            title=self.title[:300],
+            force=self.force,
+            position=position,
+            files_total=len(self.files),
+            bytes_total=sum(file.size or 0 for file in self.files.values()),
+            **(parked if self.token_sentence else {}),
+        )
+
+
+def enqueue_several(wishes: Sequence[Wish]) -> set[str]:
+    """Those of which none is active, at the end of the queue in this order: the ids that were put there.
+
+    A fixed number of statements, whatever the number of wishes.
+    """
+    for last in (False, False, True):
+        try:
+            with transaction.atomic():
+                DownloadHistory.lock_queue()
+                ids = [wish.preset_id for wish in wishes]
+                rows = DownloadHistory.objects.filter(preset_id__in=ids).active()
+                active = set(rows.values_list("preset_id", flat=True))
+                fresh = [wish for wish in wishes if wish.preset_id not in active]
+                _append(fresh)
+            break
+        except IntegrityError:  # another click queued one of them meanwhile: look again
+            if last:
+                raise
+    return {wish.preset_id for wish in fresh}
+
+
+def _append(wishes: Sequence[Wish]) -> None:
+    """In a transaction, and under the queue's lock."""
+    if not wishes:
+        return
+    last = DownloadHistory.last_position()
+    insert(DownloadHistory, [wish.row(last + number) for number, wish in enumerate(wishes, 1)])
+    # By what was just queued: their number is no part of the statement.
+    pks = dict(DownloadHistory.objects.active().filter(position__gt=last).values_list("preset_id", "pk"))
+    insert(DownloadFile, [file for wish in wishes for file in _rows_of(pks[wish.preset_id], wish.files)])
     insert(
-        DownloadHistory,
+        Activity,
         [
-            DownloadHistory(
-                preset_id=row.preset_id,
-                title=row.title,
-                force=row.force,
-                position=last + number,
-                files_total=len(wanted[row.preset_id]),
-                bytes_total=sum(file.size or 0 for file in wanted[row.preset_id].values()),
+            Activity(
+                type=Activity.Type.DOWNLOAD,
+                status=Activity.Status.WAITING,
+                title=wish.title[:200],
+                subtitle=wish.token_sentence[:500],
+                details={
+                    "preset_id": wish.preset_id,
+                    "download_id": pks[wish.preset_id],
+                    "reason": "token_required",
+                },
             )
-            for number, row in enumerate(ready, 1)
+            for wish in wishes
+            if wish.token_sentence
         ],
     )
-    if ready:
-        # By what was just queued: their number is no part of the statement.
-        new = DownloadHistory.objects.filter(status=Status.QUEUED, position__gt=last).values_list("preset_id", "pk")
-        pks = dict(new)
-        insert(
-            DownloadFile,
-            [file for row in ready for file in _rows_of(pks[row.preset_id], wanted[row.preset_id])],
-        )
-        events.queue_updated()
-        events.wake_worker()
-    return Retried(len(ready), len(latest) - len(ready))
+    events.queue_updated()
+    events.wake_worker()
 
 
 def cancel_rows(rows: QuerySet[DownloadHistory]) -> int:
@@ -214,7 +275,7 @@ def _wanted_of(rows: Iterable[DownloadHistory]) -> dict[str, dict[str, WantedFil
     return wanted
 
 
-def _rows_of(download: int, wanted: dict[str, WantedFile]) -> Iterable[DownloadFile]:
+def _rows_of(download: int, wanted: Mapping[str, WantedFile]) -> Iterable[DownloadFile]:
     for path, file in wanted.items():
         yield DownloadFile(
             download_id=download,
