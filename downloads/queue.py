@@ -137,7 +137,9 @@ def retry_rows(rows: QuerySet[DownloadHistory]) -> Retried:
     latest = {row.preset_id: row for row in old}  # two rows of one id are one install
     wanted = _wanted_of(latest.values())
     ready = [row for row in latest.values() if row.preset_id in wanted]
-    _append([Wish(row.preset_id, row.title, wanted[row.preset_id], force=row.force) for row in ready])
+    _append(
+        [Wish(row.preset_id, row.title, wanted[row.preset_id], force=row.force, conflict=row.conflict) for row in ready]
+    )
     return Retried(len(ready), len(latest) - len(ready))
 
 
@@ -149,6 +151,7 @@ class Wish:
     title: str
     files: Mapping[str, WantedFile]  # by path, see parsed()
     force: bool = False
+    conflict: str = ""
     token_sentence: str = ""
 
     @staticmethod
@@ -167,6 +170,7 @@ class Wish:
             preset_id=self.preset_id,
             title=self.title[:300],
             force=self.force,
+            conflict=self.conflict,
             position=position,
             files_total=len(self.files),
             bytes_total=sum(file.size or 0 for file in self.files.values()),

@@ -320,6 +320,14 @@ def test_retry_all_takes_the_same_statements_for_any_number():
     assert list(row.files.values_list("status", "optional")) == [("pending", False)] * 2
 
 
+def test_retry_all_keeps_what_a_person_said_of_each():
+    make_install(Status.FAILED, preset_id="ONE", conflict="keep_both")
+    make_install(Status.FAILED, preset_id="TWO", force=True)
+    retry_failed()
+    new = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position")
+    assert list(new.values_list("preset_id", "conflict", "force")) == [("ONE", "keep_both", False), ("TWO", "", True)]
+
+
 # --- rows without files -------------------------------------------------------------------------------------
 
 
