@@ -129,3 +129,15 @@ def test_a_clock_that_is_set_back_does_not_keep_a_page_waiting(visit: Visit) -> 
     page.evaluate("{ const now = Date.now.bind(Date); Date.now = () => now() - 3_600_000; }")
     page.clock.run_for(40_000)
     expect(page.locator("#connection")).to_contain_text(re.compile(r"No live connection\. What you see is \d+ s old"))
+
+
+def test_a_laptop_that_slept_is_given_the_time_to_hear_again(visit: Visit) -> None:
+    door = Door()
+    page = visit("/models/", before=door.guard_with_a_clock)
+    expect(page.locator("#queue-button")).to_be_visible()
+    page.clock.fast_forward(3_600_000)
+    page.clock.run_for(3_000)
+    expect(page.locator("#connection")).to_be_hidden()
+    tell(door.inside[-1], type="presets_refreshed", total_presets=1, version="told after the nap")
+    expect(page.locator("#toasts")).to_contain_text("told after the nap")
+    assert door.knocked == 1
