@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
-from channels.auth import AuthMiddlewareStack
+from channels.auth import AuthMiddlewareStack, get_user
 from channels.db import database_sync_to_async
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
@@ -15,22 +17,44 @@ from settings_app.access import administrator
 
 
 class SocketAccess:
-    """ASGI middleware. A browser sends Origin and cannot leave it out, so a missing one is a script's."""
+    """ASGI middleware. A browser sends Origin and cannot leave it out, so a missing one is a script's.
+
+    ``scope["still_allowed"]`` answers whether what opened the socket still would: a page stays open for days, and a
+    login that is ended somewhere else must end it too.
+    """
 
     def __init__(self, application: Any) -> None:
         self.application = application
-        self.by_session = AuthMiddlewareStack(application)
+        self.by_session = AuthMiddlewareStack(_with_session_check(application))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         if not is_own_host(host) or (origin is not None and not is_own_origin(origin, host, https=_is_https(headers))):
             return await WebsocketDenier()(scope, receive, send)
-        key = headers.get(b"authorization", "")
-        if not settings.AUTH_ON or (key.startswith("Bearer ") and await _key_is_valid(key.removeprefix("Bearer "))):
+        scheme, _, key = headers.get(b"authorization", "").partition(" ")
+        if not settings.AUTH_ON or (scheme == "Bearer" and await _key_is_valid(key)):
             user = await database_sync_to_async(administrator)()
-            return await self.application({**scope, "user": user}, receive, send)
+
+            async def still_allowed() -> bool:
+                return not settings.AUTH_ON or bool(await _key_is_valid(key))
+
+            return await self.application({**scope, "user": user, "still_allowed": still_allowed}, receive, send)
         return await self.by_session(scope, receive, send)
+
+
+def _with_session_check(application: Any) -> Callable[..., Awaitable[Any]]:
+    async def allowed_by_session(scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        key = scope["session"].session_key
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+
+        async def still_allowed() -> bool:
+            user = await get_user({"session": store(key)})  # read anew: scope["session"] keeps what it has read
+            return bool(user.is_authenticated)
+
+        return await application({**scope, "still_allowed": still_allowed}, receive, send)
+
+    return allowed_by_session
 
 
 def _is_https(headers: dict[bytes, str]) -> bool:

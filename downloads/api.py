@@ -11,6 +11,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from activity.schemas import Problem
+from downloads.message import with_short_texts
 from downloads.models import Conflict, DownloadHistory, Status, WrongState
 from downloads.queue import describe, retry_failed
 from downloads.transfer import TransferError
@@ -20,6 +21,7 @@ router = Router(tags=["downloads"])
 Verb = Literal["pause", "resume", "cancel", "retry", "skip", "move"]
 Place = Literal["top", "up", "down", "bottom"]
 Limit = Annotated[int, Field(ge=1, le=500)]
+HISTORY_BYTES = 275_000  # the blanks of the answer come on top
 Offset = Annotated[int, Field(ge=0, le=2**31)]
 
 
@@ -83,13 +85,17 @@ def history(
     limit: Limit = 50,
     offset: Offset = 0,
 ) -> dict[str, Any]:
-    """Installs, newest first. ``total`` counts all that match, not the page."""
+    """Installs, newest first. ``total`` counts all that match, not the page.
+
+    Where texts make it larger than 300 kB they are cut; a row alone, ``/api/downloads/ID``, has them whole.
+    """
     rows = DownloadHistory.objects.order_by("-id")
     if preset_id:
         rows = rows.filter(preset_id=preset_id)
     if status:
         rows = rows.filter(status=status)
-    return {"total": rows.count(), "downloads": [describe(row) for row in rows[offset : offset + limit]]}
+    shown = [describe(row) for row in rows[offset : offset + limit]]
+    return {"total": rows.count(), "downloads": with_short_texts(shown, ("error_message", "title"), HISTORY_BYTES)}
 
 
 @router.post("/retry-failed", response={200: RetriedOut}, exclude_unset=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -209,8 +209,12 @@ def history(status: str, words: str, number: str) -> Page[DownloadHistory]:
         rows = rows.filter(status=status)
     if words:
         rows = rows.filter(Q(title__icontains=words) | Q(preset_id__icontains=words))
-    rows = rows.annotate(may_retry=Q(status__in=[Status.FAILED, Status.CANCELLED]) & ~Exists(newer()))
-    return Paginator(rows.order_by("-id"), HISTORY_PAGE).get_page(number)
+    # By their ids: else SQLite reads the whole rows of all pages before this one, and asks for newer ones of each.
+    paginator = Paginator(rows.order_by("-id").values_list("pk", flat=True), HISTORY_PAGE)
+    page = paginator.get_page(number)
+    shown = DownloadHistory.objects.filter(pk__in=list(page.object_list)).order_by("-id")
+    may_retry = Q(status__in=[Status.FAILED, Status.CANCELLED]) & ~Exists(newer())
+    return Page(list(shown.annotate(may_retry=may_retry)), page.number, cast("Paginator[DownloadHistory]", paginator))
 
 
 def history_of(preset_id: str, most: int = 20) -> list[DownloadHistory]:

@@ -116,6 +116,10 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
 
     async def _beat(self) -> None:
         await asyncio.sleep(HEARTBEAT)
+        still_allowed = self.scope.get("still_allowed")
+        if still_allowed and not await still_allowed():  # logged out elsewhere, another password, a new API key
+            await self.close(UNAUTHORIZED)
+            return
         # The layer forgets members after a day, and drops one whose message waited a minute: join again.
         await self.channel_layer.group_add(GROUP, self.channel_name)
         head = await database_sync_to_async(queue_head)()

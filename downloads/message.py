@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 
 MOST_BYTES = 250_000  # of JSON; 256 KB is the promise, the envelope of whoever sends it has its place in the rest
 LONGEST_TEXT = 8_000  # bytes of JSON, of any one text in a message that is too large as it is
+LENGTHS = (LONGEST_TEXT, 4000, 2000, 1000, 700, 500, 350, 250, 180, 120, 60, 20)  # that texts are cut to
 DEEPEST = 20
 
 
@@ -19,26 +20,41 @@ def encoded(message: dict[str, Any]) -> str:
     return text if len(text) <= MOST_BYTES else _json(bounded(message))
 
 
-def bounded(message: dict[str, Any]) -> dict[str, Any]:
-    """The same message within MOST_BYTES: long texts are cut, then lists lose entries from their end, largest first.
+def message_bytes(message: Any) -> int:
+    return len(_json(message))
+
+
+def bounded(message: dict[str, Any], most: int = MOST_BYTES) -> dict[str, Any]:
+    """The same message within ``most`` bytes: long texts are cut, then lists lose entries from their end, largest
+    first.
 
     The lists of a queue say beside them how many there are, so a reader sees what was left out.
     """
-    if len(_json(message)) <= MOST_BYTES:
+    if len(_json(message)) <= most:
         return message
     short: dict[str, Any] = _cut(message, LONGEST_TEXT)
-    while (excess := len(_json(short)) - MOST_BYTES) > 0:
+    while (excess := len(_json(short)) - most) > 0:
         lists = [found for found in _lists(short) if found]
         if not lists:
-            return _first_fields(short)
+            return _first_fields(short, most)
         largest = max(lists, key=_own_bytes)
         _shorten(largest, excess)
     return short
 
 
-def _first_fields(message: dict[str, Any]) -> dict[str, Any]:
+def with_short_texts(rows: list[dict[str, Any]], names: Sequence[str], most: int) -> list[dict[str, Any]]:
+    """Every row, with as much of these texts as leaves all together within ``most`` bytes."""
+    excess = len(_json(rows)) - most
+    if excess <= 0:
+        return rows
+    sizes = [len(json.dumps(row[name])) for row in rows for name in names]
+    longest = next((long for long in LENGTHS if sum(max(0, size - long) for size in sizes) >= excess), LENGTHS[-1])
+    return [row | {name: _fit(row[name], longest) for name in names} for row in rows]
+
+
+def _first_fields(message: dict[str, Any], room: int) -> dict[str, Any]:
     """Fields without number instead of a long list: no message of ours, and still none that is too large."""
-    kept, room = {}, MOST_BYTES
+    kept = {}
     for name, value in message.items():
         room -= len(_json({name: value}))
         if room < 0:
@@ -64,12 +80,12 @@ def _cut(value: Any, most: int, depth: int = 0) -> Any:
 
 
 def _fit(text: str, most: int) -> str:
-    if len(text) * 12 <= most or len(_json(text)) <= most:  # no character takes more than 12 bytes
+    if len(text) * 12 <= most or len(json.dumps(text)) <= most:  # no character takes more than 12 bytes
         return text
     low, high = 0, min(len(text), most)
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if len(_json(text[:middle])) <= most - 8 else (low, middle - 1)
+        low, high = (middle, high) if len(json.dumps(text[:middle])) <= most - 8 else (low, middle - 1)
     return text[:low] + "…"
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from django.utils import timezone
 from activity.models import Activity
 from downloads import events
 from downloads.bulk import insert
-from downloads.message import bounded
+from downloads.message import MOST_BYTES, bounded, message_bytes
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus, Status, WantedFile
 from downloads.transfer import TransferError, parse_model_path
 from downloads.transfer.addresses import masked
@@ -137,33 +136,98 @@ def retry_rows(rows: QuerySet[DownloadHistory]) -> Retried:
     old = list(rows.filter(status__in=[Status.FAILED, Status.CANCELLED]).filter(~_active_of_same_id()).order_by("id"))
     latest = {row.preset_id: row for row in old}  # two rows of one id are one install
     wanted = _wanted_of(latest.values())
-    last = DownloadHistory.last_position()
     ready = [row for row in latest.values() if row.preset_id in wanted]
+    _append(
+        [Wish(row.preset_id, row.title, wanted[row.preset_id], force=row.force, conflict=row.conflict) for row in ready]
+    )
+    return Retried(len(ready), len(latest) - len(ready))
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An install to queue with many others. ``token_sentence``: it waits for a token from the start, and why."""
+
+    preset_id: str
+    title: str
+    files: Mapping[str, WantedFile]  # by path, see parsed()
+    force: bool = False
+    conflict: str = ""
+    token_sentence: str = ""
+
+    @staticmethod
+    def parsed(files: Iterable[WantedFile]) -> dict[str, WantedFile]:
+        """Raises TransferError (forbidden_path) when a path could leave the models folder."""
+        return {parse_model_path(file.path): file for file in files}
+
+    def row(self, position: int) -> DownloadHistory:
+        parked = {
+            "status": Status.WAITING,
+            "reason": "token_required",
+            "error_message": self.token_sentence,
+            "checked_at": timezone.now(),
+        }
+        return DownloadHistory(
+            preset_id=self.preset_id,
+            title=self.title[:300],
+            force=self.force,
+            conflict=self.conflict,
+            position=position,
+            files_total=len(self.files),
+            bytes_total=sum(file.size or 0 for file in self.files.values()),
+            **(parked if self.token_sentence else {}),
+        )
+
+
+def enqueue_several(wishes: Sequence[Wish]) -> set[str]:
+    """Those of which none is active, at the end of the queue in this order: the ids that were put there.
+
+    A fixed number of statements, whatever the number of wishes.
+    """
+    for last in (False, False, True):
+        try:
+            with transaction.atomic():
+                DownloadHistory.lock_queue()
+                ids = [wish.preset_id for wish in wishes]
+                rows = DownloadHistory.objects.filter(preset_id__in=ids).active()
+                active = set(rows.values_list("preset_id", flat=True))
+                fresh = [wish for wish in wishes if wish.preset_id not in active]
+                _append(fresh)
+            break
+        except IntegrityError:  # another click queued one of them meanwhile: look again
+            if last:
+                raise
+    return {wish.preset_id for wish in fresh}
+
+
+def _append(wishes: Sequence[Wish]) -> None:
+    """In a transaction, and under the queue's lock."""
+    if not wishes:
+        return
+    last = DownloadHistory.last_position()
+    insert(DownloadHistory, [wish.row(last + number) for number, wish in enumerate(wishes, 1)])
+    # By what was just queued: their number is no part of the statement.
+    pks = dict(DownloadHistory.objects.active().filter(position__gt=last).values_list("preset_id", "pk"))
+    insert(DownloadFile, [file for wish in wishes for file in _rows_of(pks[wish.preset_id], wish.files)])
     insert(
-        DownloadHistory,
+        Activity,
         [
-            DownloadHistory(
-                preset_id=row.preset_id,
-                title=row.title,
-                force=row.force,
-                position=last + number,
-                files_total=len(wanted[row.preset_id]),
-                bytes_total=sum(file.size or 0 for file in wanted[row.preset_id].values()),
+            Activity(
+                type=Activity.Type.DOWNLOAD,
+                status=Activity.Status.WAITING,
+                title=wish.title[:200],
+                subtitle=wish.token_sentence[:500],
+                details={
+                    "preset_id": wish.preset_id,
+                    "download_id": pks[wish.preset_id],
+                    "reason": "token_required",
+                },
             )
-            for number, row in enumerate(ready, 1)
+            for wish in wishes
+            if wish.token_sentence
         ],
     )
-    if ready:
-        # By what was just queued: their number is no part of the statement.
-        new = DownloadHistory.objects.filter(status=Status.QUEUED, position__gt=last).values_list("preset_id", "pk")
-        pks = dict(new)
-        insert(
-            DownloadFile,
-            [file for row in ready for file in _rows_of(pks[row.preset_id], wanted[row.preset_id])],
-        )
-        events.queue_updated()
-        events.wake_worker()
-    return Retried(len(ready), len(latest) - len(ready))
+    events.queue_updated()
+    events.wake_worker()
 
 
 def cancel_rows(rows: QuerySet[DownloadHistory]) -> int:
@@ -215,7 +279,7 @@ def _wanted_of(rows: Iterable[DownloadHistory]) -> dict[str, dict[str, WantedFil
     return wanted
 
 
-def _rows_of(download: int, wanted: dict[str, WantedFile]) -> Iterable[DownloadFile]:
+def _rows_of(download: int, wanted: Mapping[str, WantedFile]) -> Iterable[DownloadFile]:
     for path, file in wanted.items():
         yield DownloadFile(
             download_id=download,
@@ -232,7 +296,10 @@ def _rows_of(download: int, wanted: dict[str, WantedFile]) -> Iterable[DownloadF
 
 IDS = 500  # of queued installs in one answer
 ITEMS = 50  # of each status that waits
+MOST_ITEMS = 600  # of all statuses together: more than message.MOST_BYTES has room for
 FILES = 100  # of one install
+ROW_BYTES = 20_000  # of one that is not running; only its error can be longer
+IN_LINE = (Status.WAITING, Status.PAUSED, Status.QUEUED)  # as they are told
 
 
 @dataclass(frozen=True)
@@ -288,28 +355,36 @@ def queue_status(offset: int = 0, limit: int | None = None) -> dict[str, Any]:
     """The one picture that API and socket show: the head and the rows that matter first, within message.MOST_BYTES.
 
     A page of it takes entries ``offset`` to ``offset + limit`` of each status, and of ``queue``; the running one stands
-    on the first. ``next_offset`` is where the next page has to begin, None after the last.
+    on the first. Where that is too large, each status gives up the same number, so that none is left out of the pages.
+    ``next_offset`` is where the next page has to begin, None after the last.
     """
     head = queue_head(offset, limit or IDS)
-    step = limit or ITEMS
     running = list(DownloadHistory.objects.filter(status=Status.DOWNLOADING)) if offset == 0 else []
-    items = [describe(row, files=True) for row in running]
-    for status in (Status.WAITING, Status.PAUSED, Status.QUEUED):
-        if head["counts"][status] > offset:
-            rows = DownloadHistory.objects.filter(status=status).order_by("position", "id")
-            items += [describe(row) for row in rows[offset : offset + step]]
-    answer = bounded({**head, "items": items})
-    return {**answer, "next_offset": _next_offset(answer, offset)}
+    first = [bounded(describe(row, files=True), MOST_BYTES // 3) for row in running]
+    told = [status for status in IN_LINE if head["counts"][status] > offset]
+    step = min(limit or ITEMS, MOST_ITEMS // max(len(told), 1))
+    lines = [_described(status, offset, step) for status in told]
+    room = MOST_BYTES - message_bytes({**head, "items": first, "next_offset": 0})
+    shown = _how_many_fit(lines, room, step)
+    items = first + [item for line in lines for item in line[:shown]]
+    longest = max((head["counts"][status] for status in told), default=0)
+    if limit and shown < limit:
+        head["queue"] = head["queue"][:shown]
+    return {**head, "items": items, "next_offset": offset + shown if longest > offset + shown else None}
 
 
-def _next_offset(answer: dict[str, Any], offset: int) -> int | None:
-    told = Counter(item["status"] for item in answer["items"])
-    short = [
-        offset + told[status]
-        for status in (Status.WAITING, Status.PAUSED, Status.QUEUED)
-        if answer["counts"][status] > offset + told[status]
-    ]
-    return max(min(short), offset + 1) if short else None
+def _described(status: Status, offset: int, number: int) -> list[dict[str, Any]]:
+    rows = DownloadHistory.objects.filter(status=status).order_by("position", "id")
+    return [bounded(describe(row), ROW_BYTES) for row in rows[offset : offset + number]]
+
+
+def _how_many_fit(lines: list[list[dict[str, Any]]], room: int, most: int) -> int:
+    """Of each line; at least one, or the next page would be the same."""
+    for number in range(most):
+        room -= sum(message_bytes(line[number]) + 1 for line in lines if number < len(line))
+        if room < 0:
+            return max(number, 1)
+    return most
 
 
 def told_files(row: DownloadHistory) -> list[DownloadFile]:

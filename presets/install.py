@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from django.db import transaction
 
 from downloads.models import DownloadHistory, Status
-from downloads.queue import enqueue
+from downloads.queue import Wish, enqueue, enqueue_several
+from downloads.transfer import TransferError
 from presets.catalogue import catalogue, wanted_files
 from presets.preset import Preset
 from presets.states import PresetState, preset_states
@@ -55,7 +57,7 @@ def install(preset_id: str, *, force: bool = False, conflict: str = "") -> Outco
         return _queued_before(preset, state.row)
     files = wanted_files(preset.id)
     if not files:
-        raise NotInstallable(f"“{preset.name}” cannot be installed: {preset.problem} Correct the catalogue first.")
+        raise NotInstallable(_not_installable(preset))
     if state.installed and not force:
         return Outcome("already_installed", None, f"{preset.name} is installed already.")
     with transaction.atomic():
@@ -71,6 +73,54 @@ def install(preset_id: str, *, force: bool = False, conflict: str = "") -> Outco
     return Outcome("queued", row, f"{preset.name} is queued{place}.")
 
 
+@dataclass(frozen=True)
+class Several:
+    """What became of several presets that were asked for at once. ``refused``: a sentence for each that cannot be."""
+
+    asked: int
+    queued: int
+    parked: int
+    refused: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        rest = self.asked - self.queued - len(self.refused)
+        said = [f"{self.queued} of {self.asked} are queued"]
+        if self.parked:
+            said.append(f"{self.parked} of them wait for a Hugging Face token")
+        if rest:
+            said.append("the others are here or queued already" if not self.refused else f"{rest} were so already")
+        return "; ".join(said) + "."
+
+
+def install_several(presets: Sequence[Preset]) -> Several:
+    """Queue what is missing of all of them, in a fixed number of statements."""
+    states, has_token = preset_states(presets), bool(hub_token())
+    wishes: list[Wish] = []
+    refused: list[str] = []
+    for preset in presets:
+        state = states[preset.id]
+        if state.row is not None and state.row.is_active:
+            continue
+        try:
+            files = Wish.parsed(wanted_files(preset.id) or ())
+        except TransferError as refusal:
+            refused.append(str(refusal))
+            continue
+        if not files:
+            refused.append(_not_installable(preset))
+        elif not state.installed:
+            parked = _is_gated(state) and not has_token
+            wishes.append(Wish(preset.id, preset.name, files, token_sentence=_token_sentence(preset) if parked else ""))
+    queued = enqueue_several(wishes)
+    parked_ids = {wish.preset_id for wish in wishes if wish.token_sentence}
+    return Several(len(presets), len(queued), len(queued & parked_ids), tuple(refused))
+
+
+def _not_installable(preset: Preset) -> str:
+    return f"“{preset.name}” cannot be installed: {preset.problem} Correct the catalogue first."
+
+
 def _queued_before(preset: Preset, row: DownloadHistory) -> Outcome:
     if row.status == Status.WAITING and row.reason == "token_required" and not hub_token():
         return Outcome("token_required", row, _token_sentence(preset))
@@ -79,8 +129,11 @@ def _queued_before(preset: Preset, row: DownloadHistory) -> Outcome:
 
 
 def _needs_token(state: PresetState, force: bool) -> bool:
-    to_fetch = [file for file in state.files if not file.optional and (force or not file.is_here)]
-    return any(file.gated for file in to_fetch) and not hub_token()
+    return _is_gated(state, force) and not hub_token()
+
+
+def _is_gated(state: PresetState, force: bool = False) -> bool:
+    return any(file.gated for file in state.files if not file.optional and (force or not file.is_here))
 
 
 def _token_sentence(preset: Preset) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -20,7 +20,7 @@ from downloads.views import came_from, wished
 from presets import refresh as refreshing
 from presets import thumbnails
 from presets.catalogue import catalogue
-from presets.install import NotInstallable, Outcome
+from presets.install import NotInstallable, Outcome, install_several
 from presets.install import install as install_preset
 from presets.preset import Preset
 from presets.shelf import SORTS, STATES, Choice, entry, shelf
@@ -28,6 +28,7 @@ from presets.templates_source import template_names
 from presets.uninstall import StillActive, plan_uninstall
 from presets.uninstall import uninstall as uninstall_preset
 
+MOST_REFUSALS = 4  # sentences that one answer shows
 PIECES = {"shelf": "presets/_shelf.html", "more": "presets/_cards.html"}
 
 
@@ -132,14 +133,12 @@ def refresh(request: HttpRequest) -> HttpResponse:
 
 def _act_on_selection(request: HttpRequest) -> HttpResponse:
     known = catalogue().presets
-    chosen = [known[preset_id] for preset_id in request.POST.getlist("id") if preset_id in known]
+    chosen = [known[preset_id] for preset_id in dict.fromkeys(request.POST.getlist("id")) if preset_id in known]
     action = request.POST.get("action")
     if not chosen:
         messages.error(request, "Nothing is selected. Tick the models first.")
     elif action == "install":
-        outcomes = [_install(request, preset, quiet=True) for preset in chosen]
-        queued = sum(outcome is not None and outcome.status in {"queued", "token_required"} for outcome in outcomes)
-        messages.success(request, f"{queued} of {len(chosen)} are queued; the others are here or queued already.")
+        _install_several(request, chosen)
     elif action == "cancel":
         _cancel(request, chosen)
     elif action == "uninstall" and "confirmed" not in request.POST:
@@ -147,6 +146,15 @@ def _act_on_selection(request: HttpRequest) -> HttpResponse:
     elif action == "uninstall":
         _uninstall(request, chosen)
     return redirect(came_from(request, "presets:index"))
+
+
+def _install_several(request: HttpRequest, presets: Sequence[Preset]) -> None:
+    outcome = install_several(presets)
+    for sentence in outcome.refused[:MOST_REFUSALS]:
+        messages.error(request, sentence)
+    if (more := len(outcome.refused) - MOST_REFUSALS) > 0:
+        messages.error(request, f"{more} more cannot be installed. The page of each model says why.")
+    (messages.warning if outcome.parked else messages.success)(request, outcome.sentence)
 
 
 def _cancel(request: HttpRequest, presets: Iterable[Preset]) -> None:
@@ -168,22 +176,19 @@ def _uninstall(request: HttpRequest, presets: list[Preset]) -> None:
         messages.success(request, removed.sentence)
 
 
-def _install(
-    request: HttpRequest, preset: Preset, *, force: bool = False, conflict: str = "", quiet: bool = False
-) -> Outcome | None:
+def _install(request: HttpRequest, preset: Preset, *, force: bool = False, conflict: str = "") -> Outcome | None:
     """Queue one and say so; None when it cannot be installed as the catalogue has it."""
     try:
         outcome = install_preset(preset.id, force=force, conflict=conflict)
     except (NotInstallable, TransferError) as refusal:
         messages.error(request, str(refusal))
         return None
-    if not quiet:
-        undo = (
-            f"undo={reverse('downloads:cancel', args=[outcome.row.pk])}"
-            if outcome.status == "queued" and outcome.row
-            else ""
-        )
-        messages.success(request, outcome.message, extra_tags=undo)
+    undo = (
+        f"undo={reverse('downloads:cancel', args=[outcome.row.pk])}"
+        if outcome.status == "queued" and outcome.row
+        else ""
+    )
+    messages.success(request, outcome.message, extra_tags=undo)
     return outcome
 
 

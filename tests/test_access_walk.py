@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.contrib.sessions.models import Session
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern, RoutePattern
 
 from comfydash.asgi import application
+from downloads import consumers
 from settings_app import api_key
 from settings_app.access import administrator
 
@@ -179,6 +181,51 @@ def test_the_socket_stays_shut_for_strangers(headers: dict[str, str]) -> None:
 )
 def test_the_socket_stays_shut_for_foreign_pages(origin: str) -> None:
     assert hears(cookie=session_cookie(), origin=origin) == "refused"
+
+
+def a_new_key() -> None:
+    api_key.create()
+
+
+def another_password() -> None:
+    user = administrator()
+    user.set_password("another one altogether")
+    user.save()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("way", "end"),
+    [
+        ("session", lambda: Session.objects.all().delete()),
+        ("session", another_password),
+        ("key", a_new_key),
+        ("key", api_key.delete),
+    ],
+    ids=["logged out", "another password", "a new key", "no key"],
+)
+def test_a_socket_ends_with_the_login_that_opened_it(way: str, end: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "HEARTBEAT", 0.05)
+    headers = {"host": HOST}
+    if way == "session":
+        headers |= {"cookie": session_cookie(), "origin": f"http://{HOST}"}
+    else:
+        headers["authorization"] = f"Bearer {api_key.create()}"
+
+    async def story() -> int:
+        lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+        socket = WebsocketCommunicator(application, "/ws/dashboard", headers=lines)
+        await socket.connect(timeout=5)
+        while "heartbeat" not in (await socket.receive_output(timeout=20)).get("text", ""):
+            pass
+        await sync_to_async(end)()
+        for _ in range(50):  # heartbeats that were on their way
+            if (message := await socket.receive_output(timeout=20))["type"] == "websocket.close":
+                break
+        await socket.disconnect()
+        return int(message.get("code", 0))
+
+    assert async_to_sync(story)() == 4401
 
 
 @pytest.mark.django_db(transaction=True)

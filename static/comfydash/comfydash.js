@@ -327,7 +327,8 @@
     if (leaving) return;
     if (event.code === 4401) {
       refused = true;
-      document.body.classList.remove("stale");
+      document.body.classList.add("stale"); // nothing moves these figures any more
+      title();
       banner("You have been logged out.", location.pathname);
       return;
     }
@@ -354,6 +355,7 @@
 
   function watchSocket() {
     const now = Date.now();
+    if (now < tickedAt) heardAt = truthAt = now; // the clock was set back: without this it would wait for hours
     if (now - tickedAt > 5 * TICK) allowTime();
     tickedAt = now;
     if (socket && !document.hidden && now - heardAt > patience()) abandon();

@@ -46,6 +46,19 @@ def test_the_newest_come_first_and_total_counts_all_that_match(owner):
     }
 
 
+@pytest.mark.parametrize("letter", ["x", "ü"])
+def test_the_newest_that_fit_are_told_however_long_they_are(owner, letter):
+    entries(1000, subtitle=letter * 500, details={"error": letter * 400})
+
+    answer = owner.get("/api/activity/recent?limit=1000")
+
+    told = [entry["id"] for entry in answer.json()["activities"]]
+    assert len(answer.content) < 300_000
+    assert told == list(Activity.objects.values_list("pk", flat=True)[: len(told)])
+    assert len(told) > 50
+    assert answer.json()["total"] == 1000
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=1001", "limit=x", "activity_type=" + "x" * 50])
 def test_a_bad_question_is_400(owner, query):
     assert owner.get(f"/api/activity/recent?{query}").status_code == 400

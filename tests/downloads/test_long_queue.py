@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import pytest
@@ -101,6 +102,59 @@ def test_the_pages_of_the_queue_bring_each_row_once():
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "offset=-1", "limit=x"])
 def test_a_page_that_cannot_be_is_refused(query):
     assert owner().get(f"/api/presets/queue/status?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_largest_page_of_the_queue_brings_each_row_once_and_reads_no_more_than_it_tells(wide):
+    make_many(700, wide=wide)
+    make_many(700, Status.WAITING, wide=wide, start=1000)
+    make_many(700, Status.PAUSED, wide=wide, start=2000)
+    script, items, offset = owner(), set(), 0
+    while offset is not None:
+        with CaptureQueriesContext(connection) as captured:
+            answer = script.get(f"/api/presets/queue/status?offset={offset}&limit=500")
+        assert sum("LIMIT 200" in query["sql"] for query in captured) == 3 or offset >= 500
+        assert len(answer.content) < 300_000
+        items |= {item["preset_id"] for item in answer.json()["items"]}
+        offset = answer.json()["next_offset"]
+    assert items == set(DownloadHistory.objects.values_list("preset_id", flat=True))
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["long errors", "long everything"])
+def test_the_largest_page_of_the_history_has_every_row_and_stays_small(wide):
+    make_many(500, Status.FAILED, wide=wide)
+    DownloadHistory.objects.update(error_message="The host said no: " + "ü" * 3000)
+    script = owner()
+
+    answer = script.get("/api/downloads/history?limit=500")
+
+    assert len(answer.content) < 300_000
+    rows = answer.json()["downloads"]
+    assert [row["id"] for row in rows] == list(DownloadHistory.objects.order_by("-id").values_list("pk", flat=True))
+    assert rows[0]["error_message"].startswith("The host")
+    assert rows[0]["error_message"].endswith("…")
+    whole = script.get(f"/api/downloads/{rows[0]['id']}").json()
+    assert whole["error_message"].endswith("üü")
+
+
+def test_short_texts_of_the_history_are_left_as_they_are():
+    make_many(3, Status.FAILED)
+    DownloadHistory.objects.update(error_message="x" * 9000)
+    rows = owner().get("/api/downloads/history?limit=500").json()["downloads"]
+    assert [len(row["error_message"]) for row in rows] == [9000] * 3
+
+
+def test_a_late_page_of_the_history_asks_of_its_own_rows_alone_whether_they_were_tried_again():
+    make_many(120, Status.FAILED)
+    make_install(Status.COMPLETED, preset_id="Pf119")
+    with CaptureQueriesContext(connection) as captured:
+        last = owner().get("/downloads/?page=3").content.decode()
+    (far,) = [query["sql"] for query in captured if "OFFSET 100" in query["sql"]]
+    first = owner().get("/downloads/?page=1").content.decode()
+    assert "EXISTS" not in far
+    assert "title" not in far
+    assert len(re.findall(r' action="/downloads/\d+/retry/"', last)) == 21
+    assert len(re.findall(r' action="/downloads/\d+/retry/"', first)) == 48  # neither done nor tried again
 
 
 def test_titles_ids_and_addresses_of_any_length_do_not_make_it_larger():
@@ -264,6 +318,14 @@ def test_retry_all_takes_the_same_statements_for_any_number():
     row = DownloadHistory.objects.latest("id")
     assert row.files.count() == row.files_total == 2
     assert list(row.files.values_list("status", "optional")) == [("pending", False)] * 2
+
+
+def test_retry_all_keeps_what_a_person_said_of_each():
+    make_install(Status.FAILED, preset_id="ONE", conflict="keep_both")
+    make_install(Status.FAILED, preset_id="TWO", force=True)
+    retry_failed()
+    new = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position")
+    assert list(new.values_list("preset_id", "conflict", "force")) == [("ONE", "keep_both", False), ("TWO", "", True)]
 
 
 # --- rows without files -------------------------------------------------------------------------------------

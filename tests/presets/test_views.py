@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from activity.models import Activity
 from downloads.models import DownloadHistory, RemoteFile, Status
+from presets.catalogue import catalogue
 from tests.downloads.makers import make_install
 from tests.presets.makers import file, preset, put_model, write_catalogue
 
@@ -179,6 +183,49 @@ def test_several_are_queued_cancelled_and_asked_about_at_once(owner: Client) -> 
     put_model("checkpoints/a.safetensors")
     assert "Uninstall?" in owner.post("/models/", {"action": "uninstall", "id": ["A"]}).content.decode()
     assert (Path(settings.MODELS_DIR) / "checkpoints/a.safetensors").exists()
+
+
+def test_any_number_is_queued_cancelled_and_tried_again_in_the_same_statements(owner: Client) -> None:
+    shelve(**{f"P{number}": preset(file(f"checkpoints/p{number}.safetensors")) for number in range(330)})
+    counts: dict[str, list[int]] = {"install": [], "cancel": []}
+    for ids in ([f"P{number}" for number in range(30)], [f"P{number}" for number in range(30, 330)]):
+        for action in ("install", "cancel"):
+            owner.get("/models/")  # what is kept for seconds is kept now
+            with CaptureQueriesContext(connection) as captured:
+                owner.post("/models/", {"action": action, "id": ids})
+            counts[action].append(len(captured))
+            wanted = Status.QUEUED if action == "install" else Status.CANCELLED
+            assert set(DownloadHistory.objects.filter(status=wanted).values_list("preset_id", flat=True)) >= set(ids)
+    assert counts["install"][0] == counts["install"][1]
+    assert counts["cancel"][0] == counts["cancel"][1]
+
+
+def test_of_several_each_gets_its_place_its_files_and_its_reason_to_wait(owner: Client) -> None:
+    shelve(
+        A=preset(file("checkpoints/a.safetensors"), file("vae/a.safetensors")),
+        B=preset(file("checkpoints/b.safetensors"), name="Beta"),
+        C=preset(file("checkpoints/c.safetensors"), name="Gated"),
+        D=preset(file("../../d.safetensors"), name="Faulty"),
+        E=preset(file("checkpoints/e.safetensors"), name="Here"),
+        F=preset(file("checkpoints/f.safetensors"), name="Active"),
+    )
+    put_model("checkpoints/e.safetensors")
+    make_install(Status.PAUSED, preset_id="F")
+    gated = catalogue().presets["C"].files[0]
+    RemoteFile.objects.create(url=gated.url, size=5, gated=True)
+
+    text = owner.post("/models/", {"action": "install", "id": [*"BCADEF", "B"]}, headers=HTMX).content.decode()
+
+    rows = {row.preset_id: row for row in DownloadHistory.objects.exclude(preset_id="F").order_by("position")}
+    assert list(rows) == ["B", "C", "A"]
+    assert [row.status for row in rows.values()] == [Status.QUEUED, Status.WAITING, Status.QUEUED]
+    assert (rows["C"].reason, "Hugging Face token" in rows["C"].error_message) == ("token_required", True)
+    assert sorted(rows["A"].files.values_list("path", flat=True)) == ["checkpoints/a.safetensors", "vae/a.safetensors"]
+    assert rows["A"].files_total == 2
+    assert Activity.objects.filter(status="waiting", title="Gated").count() == 1
+    assert "“Faulty” cannot be installed" in text
+    assert "3 of 6 are queued" in text
+    assert "1 of them wait for a Hugging Face token" in text
 
 
 def test_an_unknown_model_is_not_found(owner: Client) -> None:

@@ -32,12 +32,3 @@ def test_a_hung_server_is_told_and_its_return_too(visit: Visit, server: Serve) -
         pass
     expect(banner).to_be_hidden()
     expect(page.locator("body")).not_to_have_class(re.compile(r"\bstale\b"))
-
-
-def test_a_page_that_hears_its_heartbeats_says_nothing(visit: Visit, server: Serve) -> None:
-    page = visit("/models/")
-    expect(page.locator("#queue-button")).to_be_visible()
-    page.clock.install()
-    page.clock.fast_forward(3_600_000)  # a laptop that slept for an hour
-    page.clock.run_for(3_000)
-    expect(page.locator("#connection")).to_be_hidden()
