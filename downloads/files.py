@@ -20,6 +20,7 @@ from downloads.file_state import (
     HERE,
     MISSING,
     PARTIAL,
+    PENDING,
     UNVERIFIED,
     Record,
     is_here,
@@ -27,7 +28,7 @@ from downloads.file_state import (
     vouches,
 )
 from downloads.models import ModelFile, RemoteFile
-from downloads.transfer import TransferError, check_structure, partial_bytes
+from downloads.transfer import LINK_SUFFIX, TransferError, check_structure, partial_bytes
 
 __all__ = ["BROKEN", "CONFLICT", "HERE", "MISSING", "PARTIAL", "UNVERIFIED", "Knowledge", "Record", "is_here"]
 
@@ -91,15 +92,25 @@ class Knowledge:
         found = self.index.find(path)
         if found is None:
             return PARTIAL if canonical(path) in self.index.partials else MISSING
+        record = self.records.get(canonical(path))
+        if record and record.mtime_ns == PENDING and self._is_begun(path):
+            # Its worker died before the rename: it speaks of what is begun, and nobody knows what stands there.
+            if record.url == url:
+                return PARTIAL
+            record = None
         remote = self.remotes.get(url)
         return state_of(
             found,
-            self.records.get(canonical(path)),
+            record,
             url=url,
             expected=expected,
             size=remote.size if remote else None,
             is_complete=lambda: is_complete(found),
         )
+
+    def _is_begun(self, path: str) -> bool:
+        place = canonical(path)
+        return place in self.index.partials or place + LINK_SUFFIX in self.index.files
 
     def is_known(self, path: str, url: str) -> bool:
         """Can the bytes that stand there be compared with those of the URL without asking its host?"""
