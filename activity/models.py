@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from activity import events
+from downloads.transfer.file_names import legible
 
 
 class Activity(models.Model):
@@ -77,5 +78,5 @@ class Activity(models.Model):
 
 
 def _fit(text: str, length: int) -> str:
-    text = text.replace("\x00", "")  # PostgreSQL refuses NUL in text
+    text = legible(text).replace("\x00", "")  # PostgreSQL refuses NUL in text
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from downloads.transfer.beneath import delete_beneath, folder_beneath, open_beneath, stat_beneath
-from downloads.transfer.errors import Stopped, TransferError, folder_at_path, path_taken
+from downloads.transfer.errors import Stopped, folder_at_path, path_taken
 from downloads.transfer.partial import Partial
 from volumes.files import NO_LINKS, rename_over, sync_folder
 
