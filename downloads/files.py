@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,8 @@ from downloads.models import ModelFile, RemoteFile
 from downloads.transfer import LINK_SUFFIX, TransferError, check_structure, partial_bytes
 
 __all__ = ["BROKEN", "CONFLICT", "HERE", "MISSING", "PARTIAL", "UNVERIFIED", "Knowledge", "Record", "is_here"]
+
+log = logging.getLogger(__name__)
 
 
 class Remote(NamedTuple):
@@ -136,15 +139,24 @@ def _published_elsewhere(records: Iterable[Record]) -> bool:
 
 
 def is_complete(found: FoundFile) -> bool:
-    """Larger than zero, no Git-LFS pointer, and a header that is complete against its size."""
-    return _is_complete(str(found.file), found.size, found.mtime_ns)
+    """Larger than zero, no Git-LFS pointer, and a header that is complete against its size.
+
+    A file that cannot be read now is not called broken for that, which would let an install put another in its place.
+    """
+    try:
+        return _is_complete(str(found.file), found.size, found.mtime_ns)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.warning("%s cannot be read: %s", found.path, error.strerror or error)
+        return found.size > 0
 
 
 @lru_cache(maxsize=20_000)
 def _is_complete(file: str, size: int, mtime_ns: int) -> bool:
-    """Cached by path, size and time: the header is read once per version of the file."""
+    """Cached by path, size and time: the header is read once per version of the file. Raises OSError."""
     try:
         check_structure(Path(file))
-    except (TransferError, OSError):
+    except TransferError:
         return False
     return size > 0

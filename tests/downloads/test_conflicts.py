@@ -10,9 +10,10 @@ import pytest
 
 from downloads import disk
 from downloads.beside import address_hash, beside, original
+from downloads.disk import FoundFile
 from downloads.drain import drain_queue
 from downloads.file_state import PENDING
-from downloads.files import CONFLICT, HERE, MISSING, PARTIAL, UNVERIFIED, Knowledge, is_here
+from downloads.files import CONFLICT, HERE, MISSING, PARTIAL, UNVERIFIED, Knowledge, is_complete, is_here
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from downloads.queue import WantedFile, enqueue
 from tests.downloads.test_run import SIZE, finished, install
@@ -340,3 +341,15 @@ def test_a_pipe_among_the_models_holds_nobody(models):
     (models / "checkpoints").mkdir()
     os.mkfifo(models / PATH)
     assert state("https://any/address") == MISSING
+
+
+def test_a_file_that_cannot_be_read_now_is_not_called_broken(tmp_path):
+    """An install would put another one in its place."""
+    loop = tmp_path / "one.safetensors"
+    loop.symlink_to(loop)
+    found = FoundFile(PATH, loop, 9, 1, 1, tmp_path, (1, 1), False)
+    assert is_complete(found)
+    loop.unlink()
+    assert not is_complete(found)
+    loop.write_bytes(b"<html>  x")
+    assert not is_complete(found)
