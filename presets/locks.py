@@ -23,7 +23,7 @@ from downloads.models import DownloadHistory, ModelFile, WantedFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, parse_model_path
 from downloads.transfer.addresses import Hub, is_signed
-from downloads.transfer.file_names import composed, shown
+from downloads.transfer.file_names import composed, on_one_line, shown
 from workflows.scanner.names import clean_url, url_problem
 
 FORMAT = 1
@@ -87,7 +87,7 @@ def export(paths: Iterable[str] | None = None) -> Export:
 
 def _may_be_locked(path: str) -> bool:
     try:
-        parse_model_path(path.replace("\\", "-"))  # of a name that is no text
+        parse_model_path(on_one_line(path).replace("\\", "-"))  # of a name that is no text, or has line breaks
     except TransferError:
         return False
     return True
