@@ -151,7 +151,7 @@ def test_a_page_does_not_wait_for_new_files_that_are_slow_to_read(
     monkeypatch.setattr(library, "PATIENCE", 0.01)
     monkeypatch.setattr(library, "MAX_AGE", 0.0)
     before = known()
-    put_workflow("slow.json")
+    (workspace / "workflows/slow.json").write_bytes(make.dump(make.ui()))
     assert known() is before
     assert known() is before  # nor does the next one
     gate.set()
