@@ -11,6 +11,7 @@ from django.utils import timezone
 from activity import events
 from activity.fields import MaskedCharField, MaskedJSONField
 from downloads.transfer.addresses import masked_text
+from downloads.transfer.file_names import legible
 
 
 class Activity(models.Model):
@@ -79,5 +80,5 @@ class Activity(models.Model):
 
 
 def _fit(text: str, length: int) -> str:
-    text = masked_text(text.replace("\x00", ""))  # PostgreSQL refuses NUL in text
+    text = masked_text(legible(text).replace("\x00", ""))  # PostgreSQL refuses NUL in text
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -10,11 +11,13 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, AuthorizationError, HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
+from ninja.renderers import JSONRenderer
 from ninja.security import APIKeyCookie, HttpBearer
 
 from activity.api import router as activity
 from comfyui.api import router as comfyui
 from downloads.api import router as downloads
+from downloads.transfer.file_names import legible
 from presets.api import router as presets
 from settings_app import api_key
 from settings_app.access import administrator
@@ -54,6 +57,22 @@ class JsonOnly(Parser):
         return super().parse_body(request)
 
 
+class LegibleJson(JSONRenderer):
+    """A folder of this machine may have a name that is no text; what is left of its bytes in an answer is ``\\xNN``."""
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> Any:
+        text = super().render(request, data, response_status=response_status)
+        return json.dumps(_legible(json.loads(text))) if "\\udc" in text else text
+
+
+def _legible(value: Any) -> Any:
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, list):
+        return [_legible(item) for item in value]
+    return {legible(key): _legible(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 class Api(NinjaAPI):
     """Documents at each call the refusals that any call may answer with."""
 
@@ -76,6 +95,7 @@ api = Api(
     openapi_url="/openapi.json",
     urls_namespace="api",
     parser=JsonOnly(),
+    renderer=LegibleJson(),
 )
 api.add_router("/presets", presets)
 api.add_router("/downloads", downloads)

@@ -1,10 +1,35 @@
-"""The log file that several processes share."""
+"""The log file that several processes share, and what a line of it looks like."""
 
 from __future__ import annotations
 
+import copy
 import logging.handlers
 import os
+from pathlib import PurePath
 from typing import Any
+
+FORMAT = "{asctime} {levelname} {name} {message}"
+# A byte of a name that is no text, as everywhere else.
+BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+# What would begin another line, or speak to the terminal that shows it.
+CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
+
+
+class Line(logging.Formatter):
+    """Names and answers from outside cannot write lines of their own; our sentences and tracebacks may have many."""
+
+    def __init__(self) -> None:
+        super().__init__(FORMAT, style="{")
+
+    def format(self, record: logging.LogRecord) -> str:
+        safe = copy.copy(record)
+        if isinstance(safe.args, tuple):
+            safe.args = tuple(map(_on_one_line, safe.args))
+        return super().format(safe).translate(BYTES)
+
+
+def _on_one_line(value: object) -> object:
+    return str(value).translate(CONTROLS) if isinstance(value, str | PurePath | BaseException) else value
 
 
 class RotatingFile(logging.handlers.WatchedFileHandler):

@@ -125,7 +125,7 @@ ROOT_URLCONF = "comfydash.urls"
 ASGI_APPLICATION = "comfydash.asgi.application"
 TEMPLATES = [
     {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "BACKEND": "comfydash.legible_pages.LegiblePages",
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {
             "loaders": [
@@ -247,7 +247,7 @@ LOGGING: dict[str, Any] = {
     "disable_existing_loggers": False,
     # A 503 of /healthz is an answer, not an event: somebody asks twice a minute.
     "filters": {"not_health": {"()": CallbackFilter, "callback": _is_not_about_health}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {"line": {"()": "comfydash.logfile.Line"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
         "nowhere": {"class": "logging.NullHandler"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import threading
 import time
 from collections import defaultdict
@@ -265,6 +266,8 @@ def _list_entry(listing: _Listing, entry: os.DirEntry[str], place: tuple[Path, s
         identity = (status.st_dev, status.st_ino)
         if entry.is_dir():
             listing.folders.append((entry.name, identity))
+            return
+        if not stat.S_ISREG(status.st_mode):  # a pipe holds whoever opens it
             return
         found = FoundFile(
             path=prefix + shown(entry.name),

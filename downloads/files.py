@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from downloads.file_state import (
     HERE,
     MISSING,
     PARTIAL,
+    PENDING,
     UNVERIFIED,
     Record,
     is_here,
@@ -27,9 +29,11 @@ from downloads.file_state import (
     vouches,
 )
 from downloads.models import ModelFile, RemoteFile
-from downloads.transfer import TransferError, check_structure, partial_bytes
+from downloads.transfer import LINK_SUFFIX, TransferError, check_structure, partial_bytes
 
 __all__ = ["BROKEN", "CONFLICT", "HERE", "MISSING", "PARTIAL", "UNVERIFIED", "Knowledge", "Record", "is_here"]
+
+log = logging.getLogger(__name__)
 
 
 class Remote(NamedTuple):
@@ -91,15 +95,25 @@ class Knowledge:
         found = self.index.find(path)
         if found is None:
             return PARTIAL if canonical(path) in self.index.partials else MISSING
+        record = self.records.get(canonical(path))
+        if record and record.mtime_ns == PENDING and self._is_begun(path):
+            # Its worker died before the rename: it speaks of what is begun, and nobody knows what stands there.
+            if record.url == url:
+                return PARTIAL
+            record = None
         remote = self.remotes.get(url)
         return state_of(
             found,
-            self.records.get(canonical(path)),
+            record,
             url=url,
             expected=expected,
             size=remote.size if remote else None,
             is_complete=lambda: is_complete(found),
         )
+
+    def _is_begun(self, path: str) -> bool:
+        place = canonical(path)
+        return place in self.index.partials or place + LINK_SUFFIX in self.index.files
 
     def is_known(self, path: str, url: str) -> bool:
         """Can the bytes that stand there be compared with those of the URL without asking its host?"""
@@ -125,15 +139,24 @@ def _published_elsewhere(records: Iterable[Record]) -> bool:
 
 
 def is_complete(found: FoundFile) -> bool:
-    """Larger than zero, no Git-LFS pointer, and a header that is complete against its size."""
-    return _is_complete(str(found.file), found.size, found.mtime_ns)
+    """Larger than zero, no Git-LFS pointer, and a header that is complete against its size.
+
+    A file that cannot be read now is not called broken for that, which would let an install put another in its place.
+    """
+    try:
+        return _is_complete(str(found.file), found.size, found.mtime_ns)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        log.warning("%s cannot be read: %s", found.path, error.strerror or error)
+        return found.size > 0
 
 
 @lru_cache(maxsize=20_000)
 def _is_complete(file: str, size: int, mtime_ns: int) -> bool:
-    """Cached by path, size and time: the header is read once per version of the file."""
+    """Cached by path, size and time: the header is read once per version of the file. Raises OSError."""
     try:
         check_structure(Path(file))
-    except (TransferError, OSError):
+    except TransferError:
         return False
     return size > 0

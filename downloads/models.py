@@ -16,6 +16,7 @@ from django.utils import timezone
 from activity.fields import MaskedTextField
 from activity.models import Activity
 from downloads import events
+from downloads.disk import canonical
 
 
 class Status(models.TextChoices):
@@ -531,9 +532,16 @@ class ModelFile(models.Model):
     @classmethod
     def renew(cls, path: str, size: int, mtime_ns: int, sha256: str, url: str) -> None:
         """These bytes were hashed just now. Where they came from stays written down, if they are the same as before."""
+        cls.forget_other_names(path)
         stamp = {"size": size, "mtime_ns": mtime_ns, "sha256": sha256}
         if not cls.objects.filter(path=path, sha256=sha256).update(**stamp):
             cls.objects.update_or_create(path=path, defaults={**stamp, "url": url, "etag": "", "commit": ""})
+
+    @classmethod
+    def forget_other_names(cls, path: str) -> None:
+        """One place has one record: unet and diffusion_models are one folder, and é is one name."""
+        same = [other for other in cls.objects.values_list("path", flat=True) if canonical(other) == canonical(path)]
+        cls.objects.filter(path__in=same).exclude(path=path).delete()
 
 
 class WorkerState(models.Model):

@@ -24,9 +24,11 @@ class Place(NamedTuple):
     path: str
 
     def as_written(self, there: FoundFile | None) -> Place:
-        """The same place under the name that the disk has for it: macOS writes it decomposed."""
+        """The same place under the name that the disk has for it: macOS writes it decomposed, and unet is another
+        name of diffusion_models, so that what is replaced is the file that is there and not one beside it."""
         name = there.below_root.removesuffix(PART_SUFFIX) if there and there.root == self.root else ""
-        return self._replace(path=name) if composed(name) == composed(self.path) else self
+        same = canonical if self.root == settings.MODELS_DIR else composed
+        return self._replace(path=name) if same(name) == same(self.path) else self
 
     def check(self) -> None:
         """Raises TransferError where a chosen folder is away: made anew, it would be filled on the wrong disk."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import stat
 import time
 from datetime import timedelta
 
@@ -40,7 +41,10 @@ from downloads.transfer import (
     Wanted,
     discard_partial,
     fetch,
+    folder_at_path,
+    path_taken,
     stat_beneath,
+    take_along,
 )
 from downloads.twins import twins_of
 from downloads.worker import stopping
@@ -178,6 +182,8 @@ class Install:
         is_pending = record is not None and record.mtime_ns == PENDING and record.url == file.url
         if self.row.force and not (record and is_pending and promised == record.sha256):
             return False  # fetched again, whatever is here; but not twice because of a kill after the rename
+        if record and is_pending and not self.row.force:
+            return self._prove(file, found, promised or record.sha256)
         if state == CONFLICT and not vouched and contradicts(record, found, file.url, promised):
             return self._prove(file, found, promised)
         if not is_here(state):
@@ -260,20 +266,35 @@ class Install:
             if self._is_here_already(file, knowledge):
                 continue
             if self.row.conflict == Conflict.KEEP_BOTH and self._is_taken(file, knowledge):
-                self._go_to(file, beside(file.path, file.sha256, file.url))
+                self._go_beside(file)
                 if self._is_here_already(file, knowledge):
                     continue
             if knowledge.state(file.path, file.url, file.sha256) == BROKEN:
                 self.broken.add(file.path)
-            if self._is_taken(file, knowledge) and not self.row.force and self.row.conflict != Conflict.REPLACE:
-                sentence = (
-                    f"{file.path} exists with other content than this install wants. Choose “Replace the file”, which "
-                    "overwrites it once the new one is complete, or “Keep both”, which puts the new one beside it."
-                )
-                self._update(file, status=FileStatus.FAILED, error=sentence)
-                raise TransferError(sentence, reason="path_conflict")
-            left.append(file)
+            refusal = self._refusal(file) if self._is_taken(file, knowledge) else None
+            if refusal is None:
+                left.append(file)
+            elif file.optional:
+                self._give_up_optional(file, refusal)
+            else:
+                self._update(file, status=FileStatus.FAILED, error=str(refusal))
+                raise refusal
         return left
+
+    def _refusal(self, file: DownloadFile) -> TransferError | None:
+        """Why what stands at its path is not replaced."""
+        if stat.S_ISDIR(self._standing(file)):
+            return folder_at_path(file.path)
+        return None if self.row.force or self.row.conflict == Conflict.REPLACE else path_taken(file.path)
+
+    def _go_beside(self, file: DownloadFile) -> None:
+        """With what is fetched of it already: the path may have been taken in the meantime."""
+        begun = Places.now().of(file.path)
+        self._go_to(file, beside(file.path, file.sha256, file.url))
+        there = Places.now().of(file.path)
+        answer = self.facts.get(file.url)
+        if answer is not None and begun.root == there.root:
+            take_along(begun.root, begun.path, there.path, answer)
 
     def _is_here_already(self, file: DownloadFile, knowledge: Knowledge) -> bool:
         if not self._believes(file, knowledge):
@@ -282,8 +303,19 @@ class Install:
         return True
 
     def _is_taken(self, file: DownloadFile, knowledge: Knowledge) -> bool:
-        """Do other bytes stand at its path?"""
-        return file.path in self.differing or knowledge.state(file.path, file.url, file.sha256) == CONFLICT
+        """Do other bytes stand at its path, or something that is no file?"""
+        if file.path in self.differing or knowledge.state(file.path, file.url, file.sha256) == CONFLICT:
+            return True
+        return knowledge.index.find(file.path) is None and self._standing(file) not in {0, stat.S_IFREG}
+
+    @staticmethod
+    def _standing(file: DownloadFile) -> int:
+        """What stands at its path, as a type of file: a folder, a link that leads nowhere …; 0 for nothing."""
+        try:
+            found = stat_beneath(*Places.now().of(file.path))
+        except (TransferError, OSError):  # said when the file's turn comes
+            return 0
+        return stat.S_IFMT(found.st_mode) if found else 0
 
     def _check_space(self) -> None:
         missing = missing_space(self.row)
@@ -360,6 +392,7 @@ class Install:
         with transaction.atomic():
             if not self.row.beat():
                 return False
+            ModelFile.forget_other_names(file.path)
             ModelFile.objects.update_or_create(
                 path=file.path,
                 defaults={

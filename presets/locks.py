@@ -23,7 +23,7 @@ from downloads.models import DownloadHistory, ModelFile, WantedFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, parse_model_path
 from downloads.transfer.addresses import Hub, is_signed
-from downloads.transfer.file_names import composed, shown
+from downloads.transfer.file_names import composed, on_one_line, shown
 from workflows.scanner.names import clean_url, url_problem
 
 FORMAT = 1
@@ -63,7 +63,7 @@ class Export:
 def export(paths: Iterable[str] | None = None) -> Export:
     """What is installed now, all of it or only the given paths; sorted by path."""
     index = models_index()
-    records = {composed(record.path): record for record in ModelFile.objects.order_by("path")}
+    records = {canonical(record.path): record for record in ModelFile.objects.order_by("path")}
     wanted = None if paths is None else {canonical(path) for path in paths}
     files: dict[str, LockedFile] = {}
     left_out, unverified = [], []
@@ -71,7 +71,7 @@ def export(paths: Iterable[str] | None = None) -> Export:
         if wanted is not None and canonical(found.path) not in wanted:
             continue
         path = composed(found.path)
-        record = records.get(path)
+        record = records.get(canonical(path))
         known = record is not None and record.sha256 and record.url
         if record and is_signed(record.url):
             left_out.append(f"{found.path}. Its address holds a signature, which is yours and ends.")
@@ -87,7 +87,7 @@ def export(paths: Iterable[str] | None = None) -> Export:
 
 def _may_be_locked(path: str) -> bool:
     try:
-        parse_model_path(path.replace("\\", "-"))  # of a name that is no text
+        parse_model_path(on_one_line(path).replace("\\", "-"))  # of a name that is no text, or has line breaks
     except TransferError:
         return False
     return True

@@ -10,12 +10,13 @@ from django.db.models import Max
 
 from downloads.beside import original
 from downloads.disk import canonical
-from downloads.files import CONFLICT, PARTIAL, Knowledge, is_here
+from downloads.files import CONFLICT, PARTIAL, UNVERIFIED, Knowledge, is_here
 from downloads.models import DownloadHistory, Status
 from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
 from presets.preset import Preset, PresetFile, written_size
 from presets.rivals import Rivals, differing
+from workflows.scanner.names import url_key
 
 FEW = 20  # presets of which only the addresses are looked up, instead of reading all
 
@@ -30,6 +31,7 @@ class FileState:
     bytes_here: int
     gated: bool
     place: str  # where it is: the path, or beside it, when other bytes have the path and both are kept
+    is_anothers: bool  # another preset's file came from its own address, and nobody asked what ours has
 
     @property
     def path(self) -> str:
@@ -50,6 +52,11 @@ class FileState:
     @property
     def is_here(self) -> bool:
         return is_here(self.status)
+
+    @property
+    def is_ours(self) -> bool:
+        """As far as anybody knows."""
+        return self.is_here and not self.is_anothers
 
     @property
     def missing_bytes(self) -> int:
@@ -85,7 +92,7 @@ def preset_states(presets: Iterable[Preset]) -> dict[str, PresetState]:
     failed = {row.preset_id: row for row in _newest_if_failed(ids)}
     states = {}
     for preset in presets:
-        files = tuple(_file_state(file, knowledge) for file in preset.files)
+        files = tuple(_file_state(file, knowledge, rivals) for file in preset.files)
         row = active.get(preset.id) or failed.get(preset.id)
         warnings = (*preset.warnings, *differing(preset, rivals, knowledge.remotes))
         states[preset.id] = _preset_state(preset, files, row, warnings)
@@ -103,8 +110,9 @@ def _newest_if_failed(ids: Sequence[str]) -> Iterable[DownloadHistory]:
     return DownloadHistory.objects.filter(pk__in=newest.values("id"), status=Status.FAILED)
 
 
-def _file_state(file: PresetFile, knowledge: Knowledge) -> FileState:
+def _file_state(file: PresetFile, knowledge: Knowledge, rivals: Rivals) -> FileState:
     status, place = knowledge.state(file.path, file.url), knowledge.place(file.path, file.url)
+    is_anothers = is_here(status) and _is_anothers(file, place, knowledge, rivals)
     remote = knowledge.remotes.get(file.url)
     size = remote.size if remote else None
     if size is None and is_here(status):
@@ -113,21 +121,31 @@ def _file_state(file: PresetFile, knowledge: Knowledge) -> FileState:
     if size is None:
         size = file.size_guess
     bytes_here = knowledge.bytes_here(place) if status == PARTIAL else (size or 0) * is_here(status)
-    return FileState(file, status, size, bytes_here, bool(remote and remote.gated), place)
+    status = UNVERIFIED if is_anothers else status
+    return FileState(file, status, size, bytes_here, bool(remote and remote.gated), place, is_anothers)
+
+
+def _is_anothers(file: PresetFile, place: str, knowledge: Knowledge, rivals: Rivals) -> bool:
+    """Until its own host is asked nobody knows whether those are its bytes; an install asks before it fetches."""
+    record = knowledge.records.get(canonical(place))
+    if record is None or file.url in knowledge.remotes:
+        return False
+    key = url_key(record.url)
+    return key != url_key(file.url) and key in rivals.get(canonical(file.path), {})
 
 
 def _preset_state(
     preset: Preset, files: tuple[FileState, ...], row: DownloadHistory | None, warnings: tuple[str, ...]
 ) -> PresetState:
     counted = [state for state in files if not state.optional] or files  # all optional: then all of them
-    installed = bool(counted) and not preset.problem and all(state.is_here for state in counted)
+    installed = bool(counted) and not preset.problem and all(state.is_ours for state in counted)
     if row is not None and row.is_active:
         status = str(row.status)
     elif installed:
         status, row = "installed", None
     elif row is not None:
         status = str(row.status)
-    elif any(state.is_here or state.status == PARTIAL for state in files):
+    elif any(state.is_ours or state.status == PARTIAL for state in files):
         status = "partial"
     else:
         status = "available"

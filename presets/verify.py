@@ -103,12 +103,21 @@ def record(checked: Checked) -> None:
     """Vouch for a file that was found right, so that nobody needs to hash it again: it had no record, or its time is
     another one than that on record."""
     found = checked.found
-    if checked.verdict != "ok" or found is None:
+    if checked.verdict != "ok" or found is None or not _stands_still(found):
         return
     kept = ModelFile.objects.filter(path=checked.expected.path).first()
     if kept is None or not vouches(kept, found) or kept.sha256 != checked.sha256:
         ModelFile.renew(checked.expected.path, found.size, found.mtime_ns, checked.sha256, checked.expected.url)
         disk.changed()
+
+
+def _stands_still(found: FoundFile) -> bool:
+    """Hashing takes minutes, and an install may have put another file there meanwhile."""
+    try:
+        now = found.file.stat()
+    except OSError:
+        return False
+    return (now.st_size, now.st_mtime_ns) == (found.size, found.mtime_ns)
 
 
 def repair(bad: Iterable[Checked]) -> tuple[DownloadHistory | None, list[str]]:

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from workflows.scanner import VERSION, ModelUse, Scan, scan_file
 
 TEMPLATES, LOCAL = "templates", "local"
 MEDIA = (".png", ".webp", ".jpg", ".jpeg", ".flac", ".opus", ".ogg", ".mp4", ".mov")
+PATIENCE = 2.0  # seconds that a page waits for new files to be read
 MAX_AGE = 3.0  # seconds that nobody looks whether files changed
 MOST_FILES = 20_000  # per folder of workflows; a whole disk is no folder of workflows
 log = logging.getLogger(__name__)
@@ -67,23 +69,67 @@ class _Stamp(NamedTuple):
     size: int
 
 
+# The folders, and what each of them holds.
+_State = tuple[list[tuple[str, Path]], list[tuple[str, Path, list[tuple[str, _Stamp]]]]]
+
+
+_FORGOTTEN = float("-inf")  # as the time of a look: what was seen must not be shown any more
 _lock = threading.Lock()
 _scans: dict[str, tuple[_Stamp, Scan]] | None = None  # by absolute path
-_known: tuple[float, tuple[Any, ...], Library] | None = None
+_known: tuple[float, _State, Library] | None = None
 
 
 def library() -> Library:
-    """Cheap to call, safe from several threads; the same object while no file changes."""
+    """Cheap to call, safe from several threads; the same object while no file changes.
+
+    New files may be many and slow to read: whoever asks meanwhile, or waits for more than PATIENCE, sees what was known
+    before. Only at first, and after `forget`, everybody waits.
+    """
+    known = None if _known is None or _known[0] == _FORGOTTEN else _known
+    if not _lock.acquire(blocking=known is None) and known is not None:
+        return known[2]
+    reading: Future[Library] = Future()
+    try:
+        state, found = _look()
+        if found is not None:
+            _lock.release()
+            return found
+        threading.Thread(target=_read_into, args=(reading, state), name="workflows", daemon=True).start()
+    except BaseException:
+        _lock.release()
+        raise
+    try:
+        return reading.result(None if known is None else PATIENCE)
+    except TimeoutError:
+        if known is None:
+            raise
+        return known[2]
+
+
+def _look() -> tuple[_State, Library | None]:
+    """What lies there now, and the library of it where that is known. Under the lock."""
     global _known
-    with _lock:
-        folders = workflow_folders()
-        if _known and time.monotonic() - _known[0] < MAX_AGE and _known[1][0] == folders:
-            return _known[2]
-        files = [(source, folder, _files(folder)) for source, folder in folders]
-        state = (folders, files)
-        found = _known[2] if _known and _known[1] == state else _read(files)
+    folders = workflow_folders()
+    if _known and time.monotonic() - _known[0] < MAX_AGE and _known[1][0] == folders:
+        return _known[1], _known[2]
+    state = (folders, [(source, folder, _files(folder)) for source, folder in folders])
+    if _known is None or _known[1] != state:
+        return state, None
+    _known = (time.monotonic(), state, _known[2])
+    return state, _known[2]
+
+
+def _read_into(reading: Future[Library], state: _State) -> None:
+    """Takes the lock over from who asked, and lets it go."""
+    global _known
+    try:
+        found = _read(state[1])
         _known = (time.monotonic(), state, found)
-        return found
+        reading.set_result(found)
+    except BaseException as error:
+        reading.set_exception(error)
+    finally:
+        _lock.release()
 
 
 def forget() -> None:
@@ -91,7 +137,7 @@ def forget() -> None:
     global _known
     with _lock:
         if _known is not None:
-            _known = (float("-inf"), *_known[1:])
+            _known = (_FORGOTTEN, *_known[1:])
 
 
 def workflow_folders() -> list[tuple[str, Path]]:

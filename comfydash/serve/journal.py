@@ -6,10 +6,9 @@ import logging
 import sys
 from pathlib import Path
 
-from comfydash.logfile import RotatingFile
+from comfydash.logfile import Line, RotatingFile
 from volumes.files import make_private
 
-FORMAT = "{asctime} {levelname} {name} {message}"
 LARGEST, KEPT = 10 * 2**20, 5  # bytes of one file, number of older ones
 
 
@@ -24,7 +23,9 @@ def open_log(folder: Path) -> Path:
         handlers.append(RotatingFile(str(file)))
     except OSError as error:
         sys.stderr.write(f"No log file: {error}. Set COMFYDASH_LOG_DIR to a writable folder.\n")
-    logging.basicConfig(level=logging.INFO, format=FORMAT, style="{", handlers=handlers)
+    for handler in handlers:
+        handler.setFormatter(Line())
+    logging.basicConfig(level=logging.INFO, handlers=handlers)
     return file
 
 

@@ -82,7 +82,7 @@ class _Walk:
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            sentence = f"“{name}” in the models folder is a file, but a folder is needed. Move the file away."
+            sentence = f"“{name}” in the models folder is a file where a folder is needed. Move it away, then retry."
             raise TransferError(sentence, reason="path_conflict") from None
         self.links += 1
         if self.links > MAX_LINKS:

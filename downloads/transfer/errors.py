@@ -33,6 +33,23 @@ class TransferError(Exception):
         self.wait = wait
 
 
+def path_taken(path: str) -> TransferError:
+    """Other bytes stand at the path; a person chooses what is to become of them."""
+    return TransferError(
+        f"{path} exists with other content than this install wants. Choose “Replace the file”, which overwrites it "
+        "once the new one is complete, or “Keep both”, which puts the new one beside it.",
+        reason="path_conflict",
+    )
+
+
+def folder_at_path(path: str) -> TransferError:
+    return TransferError(
+        f"{path} is a folder, and a folder is never replaced. Choose “Keep both”, which puts the file beside it, or "
+        "move the folder away and retry.",
+        reason="path_conflict",
+    )
+
+
 class Stopped(Exception):
     """The tick said stop. The .part and its state stay, every connection is closed."""
 

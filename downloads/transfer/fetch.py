@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from dataclasses import replace
 from downloads.transfer.addresses import shown
 from downloads.transfer.beneath import open_beneath, stat_beneath, storage_refusal
 from downloads.transfer.crew import Crew
-from downloads.transfer.errors import RangeRefused, Stopped, TransferError, Transient
+from downloads.transfer.errors import RangeRefused, Stopped, TransferError, Transient, path_taken
 from downloads.transfer.hasher import Hasher
 from downloads.transfer.limit import RateLimit
 from downloads.transfer.options import Facts, Options, Published, Tick, Wanted
@@ -136,14 +137,12 @@ class Transfer:
         if found is None:
             return None
         expected = self.wanted.sha256.lower() or facts.sha256
-        if expected and found.st_size == (facts.size if facts.size is not None else found.st_size):
+        is_file = stat.S_ISREG(found.st_mode)
+        if expected and is_file and found.st_size == (facts.size if facts.size is not None else found.st_size):
             digest = self.teller.watch(self._hash_existing, lambda: found.st_size, found.st_size)
             if digest == expected:
                 return self._published(found, digest, facts)
-        raise TransferError(
-            f"{self.wanted.path} exists with other content. Move it away, or install again with “replace”.",
-            reason="path_conflict",
-        )
+        raise path_taken(self.wanted.path)
 
     def _hash_existing(self) -> str:
         with os.fdopen(open_beneath(self.wanted.root, self.wanted.path, os.O_RDONLY), "rb") as file:

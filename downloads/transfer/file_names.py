@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+# What would begin another line, or speak to the terminal that shows it.
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 _ESCAPED = re.compile(r"\\(?:\\|x([0-9a-fA-F]{2})|u([dD][89a-fA-F][0-9a-fA-F]{2}))")
 
 
@@ -23,6 +25,11 @@ def shown(real: str) -> str:
 def legible(sentence: str) -> str:
     """A sentence in which a real name may stand, as text."""
     return sentence if _is_text(sentence) else "".join(part if part == "\\" else _shown(part) for part in sentence)
+
+
+def on_one_line(text: str) -> str:
+    """For a command's line: names may hold line breaks."""
+    return text.translate(_CONTROLS)
 
 
 def real(shown: str) -> str:

@@ -51,8 +51,10 @@ class _Header:
         for _ in range(entries):
             self._entry()
         ends = [self._tensor() for _ in range(tensors)]
+        if not ends:  # a vocabulary, or the first of several parts: nobody has to pad what nothing follows
+            return self.source.tell()
         data = -(-self.source.tell() // self.alignment) * self.alignment
-        return data + max(ends, default=0)
+        return data + max(ends)
 
     def _version(self) -> int:
         """Files for big-endian machines say GGUF as well: the version in their byte order tells, as in gguf-py."""

@@ -18,14 +18,16 @@ from downloads.transfer.beneath import (
     at_any_offset,
     delete_beneath,
     folder_beneath,
+    move_beneath,
     no_random_writes,
     open_beneath,
     parts_of,
     stat_beneath,
     writing,
 )
-from downloads.transfer.errors import TransferError
+from downloads.transfer.errors import TransferError, folder_at_path, path_taken
 from downloads.transfer.extents import Extents
+from downloads.transfer.options import Facts
 from downloads.transfer.state import Identity
 from volumes.files import rename_over, sync_file, sync_folder
 from volumes.locks import lock_open_file
@@ -70,6 +72,19 @@ def discard_partial(root: Path, path: str) -> None:
         finally:
             os.close(handle)
     _delete_journal(root, path)
+
+
+def take_along(root: Path, path: str, target: str, facts: Facts) -> None:
+    """Let an unfinished file continue as `target`, when it is of the same bytes and nothing is begun there.
+
+    The journal goes first: bytes without one count for nothing.
+    """
+    known = _stored_state(root, path)
+    if known is None or not known.identity.same_bytes(Identity.of(facts)) or reserved_bytes(root, target):
+        return
+    for suffix in (STATE_SUFFIX, PART_SUFFIX):
+        with suppress(FileNotFoundError):
+            move_beneath(root, path + suffix, target + suffix, replace=True)
 
 
 def _delete_journal(root: Path, path: str) -> None:
@@ -311,10 +326,11 @@ class Partial:
         """Give the file its final name. TransferError(path_conflict) when another one took it meanwhile."""
         with folder_beneath(self.root, self.path) as (folder, name), writing(self.place):
             if not replace and stat_beneath(self.root, self.path):
-                raise TransferError(
-                    f"{self.path} appeared while it was fetched. Move it away, then retry.", reason="path_conflict"
-                )
-            rename_over(name + PART_SUFFIX, name, folder)
+                raise path_taken(self.path)
+            try:
+                rename_over(name + PART_SUFFIX, name, folder)
+            except IsADirectoryError:
+                raise folder_at_path(self.path) from None
             sync_folder(folder)
         _delete_journal(self.root, self.path)
 

@@ -12,6 +12,9 @@ from downloads.transfer.gguf import BrokenGguf, UnknownGguf, end_of_tensors
 
 MAX_HEADER = 100_000_000  # what the safetensors library accepts
 SNIFFED = 512  # bytes that tell a web page, a pointer and a pickle from a model
+PAGE_STARTS = (b"<!doctype", b"<html")
+FRAGMENT_STARTS = (b"<head", b"<body", b"<?xml", b"<script")
+PROSE = (".md", ".txt", ".jinja")  # may begin with a tag without being a page
 LFS_POINTER = b"version https://git-lfs"
 DTYPE_BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
@@ -50,7 +53,7 @@ def check_open(source: BinaryIO, size: int, name: str) -> list[str]:
 def sniff(head: bytes, name: str) -> None:
     """Judge the first bytes only (at least 16 unless the file is shorter): what they cannot be the start of."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if text.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<script")):
+    if text.startswith(PAGE_STARTS if name.lower().endswith(PROSE) else PAGE_STARTS + FRAGMENT_STARTS):
         raise _no_model(name, "is a web page, not a model. Open its address in a browser to see what the host says")
     if head.startswith(LFS_POINTER):
         raise _no_model(name, "is a Git LFS pointer, not the model itself")
@@ -85,7 +88,8 @@ def _check_safetensors(source: BinaryIO, size: int, name: str) -> list[str]:
         raise _no_model(name, "has a header that cannot be read") from None
     if not isinstance(header, dict):
         raise _no_model(name, "has a header that cannot be read")
-    places = sorted(_tensor_place(key, entry, name) for key, entry in header.items() if key != "__metadata__")
+    # Two underscores are the format's own: __metadata__, and what a later version may bring.
+    places = sorted(_tensor_place(key, entry, name) for key, entry in header.items() if not key.startswith("__"))
     data = size - 8 - length
     if max((end for _, end in places), default=0) > data:
         raise _no_model(name, "is truncated: its header speaks of more bytes than it has")
@@ -93,21 +97,25 @@ def _check_safetensors(source: BinaryIO, size: int, name: str) -> list[str]:
 
 
 def _unused_bytes(places: list[tuple[int, int]], data: int, name: str) -> list[str]:
-    """Bytes that belong to no tensor: the format has none, and the safetensors library refuses such a file."""
-    between = reached = 0
+    """Bytes that belong to no tensor, or to two: the format has none, and the safetensors library refuses the file."""
+    between = shared = reached = 0
     for start, end in places:
         between += max(0, start - reached)
+        shared += max(0, min(end, reached) - start)
         reached = max(reached, end)
     found = [
         f"{count} byte{'s' if count > 1 else ''} {where}"
         for count, where in ((between, "between its tensors"), (data - reached, "behind the last one"))
         if count > 0
     ]
-    if not found:
+    odd = [f"{' and '.join(found)} that belong to nothing"] if found else []
+    if shared:
+        odd.append("tensors that share their bytes")
+    if not odd:
         return []
     return [
-        f"{name} has {' and '.join(found)} that belong to nothing. Its bytes are kept as its source has them, but "
-        "programs may refuse to load it: if so, look for another copy."
+        f"{name} has {', and '.join(odd)}. Its bytes are kept as its source has them, but programs may refuse to load "
+        "it: if so, look for another copy."
     ]
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from downloads.transfer.beneath import delete_beneath, folder_beneath, open_beneath, stat_beneath
-from downloads.transfer.errors import Stopped, TransferError
+from downloads.transfer.errors import Stopped, folder_at_path, path_taken
 from downloads.transfer.partial import Partial
 from volumes.files import NO_LINKS, rename_over, sync_folder
 
@@ -105,6 +105,9 @@ def publish_link(root: Path, path: str, *, replace: bool) -> None:
     """Give what `Twin.linked` made its final name. TransferError(path_conflict) when something took it meanwhile."""
     with folder_beneath(root, path) as (folder, name):
         if not replace and stat_beneath(root, path):
-            raise TransferError(f"{path} appeared in the meantime. Move it away, then retry.", reason="path_conflict")
-        rename_over(name + LINK_SUFFIX, name, folder)
+            raise path_taken(path)
+        try:
+            rename_over(name + LINK_SUFFIX, name, folder)
+        except IsADirectoryError:
+            raise folder_at_path(path) from None
         sync_folder(folder)

@@ -63,6 +63,11 @@ class Ledger:
             and self.expected.get(str(place.relative_to(self.models))) != sha256_of(place)
         ]
 
+    def standing(self, files: Iterable[File]) -> set[str]:
+        """The paths where these very bytes stand."""
+        paths = {f"checkpoints/{file.path}": file.sha256 for file in files}
+        return {p for p, sha256 in paths.items() if (place := self.models / p).is_file() and sha256_of(place) == sha256}
+
     def missing_files(self) -> list[str]:
         return [path for path in self.expected if not (self.models / path).is_file()]
 

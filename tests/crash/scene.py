@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 FORCE, REPLACE = "force=true", "conflict=replace"
 BREAKPOINTS = Path(__file__).parent / "breakpoints"
 SLOTS = 100  # cases that one workspace can take
+IS_HERE = {"here", "unverified"}
 DEATHS = 3  # of one child, before a fresh serve is quicker than the growing delay of restarts
 SECONDS = 120.0  # generous: the machine may be busy
 
@@ -125,6 +126,9 @@ class Scene:
         self.be_up()
         settled = wait_for(lambda: self._ended(preset_id), SECONDS, f"{moment.name}: settled")
         self._assert_nobody_lies(case)
+        old = self.ledger.standing(case.files)  # what was to be replaced
+        taken = [file for file in self._files(preset_id) if file["path"] in old and file["status"] in IS_HERE]
+        assert not taken, taken
         self._help(preset_id, settled)
         wait_for(lambda: self.status(preset_id) == "completed", SECONDS, f"{preset_id} completed")
         for file in new:
@@ -140,8 +144,7 @@ class Scene:
         return f"{row['status']} ({row['reason']})" if row["reason"] else str(row["status"])
 
     def _assert_nobody_lies(self, case: Case) -> None:
-        shown = [self.ask("GET", f"/presets/{preset_id}").json() for preset_id in (case.preset, case.again)]
-        listed = [file for preset in shown for file in preset["files"]]
+        listed = self._files(case.preset) + self._files(case.again)
         here = {file["path"] for file in listed if file["status"] == "here"}
         lock = json.loads(self._command("export_lock") or '{"files": []}')
         locked = {file["path"]: file["sha256"] for file in lock["files"]}
@@ -150,6 +153,10 @@ class Scene:
         proved = json.loads(self._command("verify_models", "--json"))
         claims = self.ledger.false_claims(set(), {}, {row["path"] for row in proved if row["status"] == "ok"})
         assert not claims, claims
+
+    def _files(self, preset_id: str) -> list[dict[str, str]]:
+        files: list[dict[str, str]] = self.ask("GET", f"/presets/{preset_id}").json()["files"]
+        return files
 
     def _command(self, *words: str) -> str:
         """What a command prints, whatever its exit status."""

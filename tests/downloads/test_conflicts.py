@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 
 import pytest
 
 from downloads import disk
 from downloads.beside import address_hash, beside, original
+from downloads.disk import FoundFile
 from downloads.drain import drain_queue
 from downloads.file_state import PENDING
-from downloads.files import CONFLICT, HERE, UNVERIFIED, Knowledge
+from downloads.files import CONFLICT, HERE, MISSING, PARTIAL, UNVERIFIED, Knowledge, is_complete, is_here
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from downloads.queue import WantedFile, enqueue
 from tests.downloads.test_run import SIZE, finished, install
@@ -224,3 +226,130 @@ def test_a_decomposed_file_is_not_fetched_again(hub, models):
     drain_queue()
     assert finished(forced) == (Status.COMPLETED, "")
     assert [place.name for place in (models / "checkpoints").iterdir()] == ["e\u0301.safetensors"]
+
+
+# --- what stands there is no file, or came while it was fetched ------------------------------------------------------
+
+
+def test_a_folder_at_the_path_is_said_before_a_byte_is_fetched_and_never_replaced(hub, models):
+    file = hub.add_file("org/one", "one.safetensors", size=SIZE)
+    (models / PATH / "inner").mkdir(parents=True)
+    for kwargs in ({}, {"conflict": "replace"}, {"force": True}):
+        row = install(file, **kwargs)
+        drain_queue()
+        assert finished(row) == (Status.FAILED, "path_conflict")
+        assert "is a folder" in row.error_message
+        assert "Keep both" in row.error_message
+    assert hub.sent("one.safetensors") == 0
+
+    row = install(file, conflict="keep_both")
+    drain_queue()
+    assert finished(row) == (Status.COMPLETED, "")
+    assert state(file.url) == HERE
+    assert (models / PATH / "inner").is_dir()
+
+
+@pytest.mark.parametrize("wish", ["replace", "keep_both"])
+def test_a_link_that_leads_nowhere_is_a_question_too(hub, models, wish):
+    file = hub.add_file("org/one", "one.safetensors", size=SIZE)
+    (models / "checkpoints").mkdir()
+    (models / PATH).symlink_to("/no/such/file")
+    row = install(file)
+    drain_queue()
+    assert finished(row) == (Status.FAILED, "path_conflict")
+    assert hub.sent("one.safetensors") == 0
+
+    row = install(file, conflict=wish)
+    drain_queue()
+    assert finished(row) == (Status.COMPLETED, "")
+    assert (models / PATH).is_symlink() == (wish == "keep_both")
+
+
+@pytest.mark.parametrize("wish", ["replace", "keep_both"])
+def test_a_path_that_is_taken_while_it_is_fetched_is_the_same_question_and_nothing_is_fetched_twice(hub, models, wish):
+    file = hub.add_file("org/one", "one.safetensors", size=3_000_000, seed=1)
+    theirs = safetensors_bytes(3_000_000, seed=2)
+    gate = hub.gate(file, 1_000_000)
+    row = install(file)
+
+    def take():
+        assert gate.reached.wait(30)
+        (models / PATH).write_bytes(theirs)
+        gate.open()
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    drain_queue()
+    taker.join()
+    assert finished(row) == (Status.FAILED, "path_conflict")
+    assert "Replace the file" in row.error_message
+    assert not is_here(state(file.url))
+    sent = hub.sent("one.safetensors")
+
+    again = row.retry(wish)
+    drain_queue()
+
+    assert finished(again) == (Status.COMPLETED, "")
+    assert hub.sent("one.safetensors") == sent
+    assert ((models / PATH).read_bytes() == theirs) == (wish == "keep_both")
+    assert state(file.url) == HERE
+    assert len(list((models / "checkpoints").iterdir())) == (2 if wish == "keep_both" else 1)
+
+
+def test_an_optional_file_whose_path_is_taken_is_left_out_and_the_others_come(hub, models, one):
+    other = hub.add_file("org/other", "one.safetensors", size=SIZE, seed=2)
+    more = hub.add_file("org/other", "more.safetensors", size=SIZE, seed=3)
+    row, _ = enqueue(
+        "B", "B", [WantedFile(PATH, other.url, optional=True), WantedFile("checkpoints/more.safetensors", more.url)]
+    )
+    drain_queue()
+    assert finished(row) == (Status.COMPLETED, "")
+    assert [file.status for file in row.files.order_by("path")] == ["completed", "failed"]
+    assert sha256(models / PATH) == one.sha256
+
+
+def test_one_folder_with_two_names_has_one_file_and_one_record(hub, models):
+    old = hub.add_file("org/old", "a.safetensors", size=SIZE, seed=1)
+    new = hub.add_file("org/new", "a.safetensors", size=SIZE, seed=2)
+    enqueue("A", "A", [WantedFile("unet/a.safetensors", old.url)])
+    drain_queue()
+    row, _ = enqueue("B", "B", [WantedFile("diffusion_models/a.safetensors", new.url)], conflict="replace")
+    drain_queue()
+
+    assert finished(row) == (Status.COMPLETED, "")
+    assert [place.name for place in models.rglob("*.safetensors")] == ["a.safetensors"]
+    assert sha256(models / "unet/a.safetensors") == new.sha256 == ModelFile.objects.get().sha256
+    assert (state(new.url, "unet/a.safetensors"), state(old.url, "unet/a.safetensors")) == (HERE, CONFLICT)
+
+
+def test_old_bytes_are_not_here_while_the_new_ones_are_only_begun(hub, models, one):
+    """The worker died after the record and before the rename."""
+    new = hub.add_file("org/one", "one.safetensors", size=SIZE, seed=9)
+    ModelFile.objects.update(sha256=new.sha256, mtime_ns=PENDING)
+    RemoteFile.objects.update(sha256=new.sha256)
+    (models / (PATH + ".part")).write_bytes(b"new")
+    assert state(new.url) == PARTIAL
+    assert state("https://another/address") == UNVERIFIED
+
+    row = install(new)
+    drain_queue()
+    assert finished(row) == (Status.FAILED, "path_conflict")
+    assert sha256(models / PATH) == one.sha256
+
+
+def test_a_pipe_among_the_models_holds_nobody(models):
+    (models / "checkpoints").mkdir()
+    os.mkfifo(models / PATH)
+    assert state("https://any/address") == MISSING
+
+
+def test_a_file_that_cannot_be_read_now_is_not_called_broken(tmp_path):
+    """An install would put another one in its place."""
+    loop = tmp_path / "one.safetensors"
+    loop.symlink_to(loop)
+    found = FoundFile(PATH, loop, 9, 1, 1, tmp_path, (1, 1), False)
+    assert is_complete(found)
+    loop.unlink()
+    assert not is_complete(found)
+    loop.write_bytes(b"<html>  x")
+    assert not is_complete(found)

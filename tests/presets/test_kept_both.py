@@ -19,6 +19,7 @@ from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from presets.catalogue import catalogue
 from presets.states import PresetState, installed_presets_needing, preset_states
 from presets.uninstall import plan_uninstall, uninstall
+from presets.verify import everything_expected, record, verify
 from settings_app.access import administrator
 from tests.downloads.makers import make_install
 from tests.presets.makers import HUB, file, preset, put_model, safetensors, write_catalogue
@@ -160,3 +161,40 @@ def test_the_lock_leaves_out_what_has_to_be_verified_first(rivals: None) -> None
     out = StringIO()
     call_command("export_lock", stdout=out)
     assert len(json.loads(out.getvalue())["files"]) == 2
+
+
+def test_anothers_file_is_not_called_ones_own_before_the_host_was_asked(rivals: None, owner: Client) -> None:
+    RemoteFile.objects.filter(url=URLS["TWO"]).delete()
+    [found] = state("TWO").files
+    assert (found.status, state("TWO").status, state("ONE").status) == ("unverified", "available", "installed")
+    answer = owner.post("/api/presets/TWO/install?conflict=replace", content_type="application/json")
+    assert answer.json()["status"] == "queued"
+
+
+def test_the_same_bytes_of_another_address_are_here_once_the_host_was_asked(rivals: None) -> None:
+    RemoteFile.objects.filter(url=URLS["TWO"]).update(sha256=SHA256["ONE"])
+    assert state("TWO").status == "installed"
+
+
+def test_the_lock_knows_a_folder_under_both_of_its_names(models: Path) -> None:
+    write_catalogue({})
+    put("ONE", "unet/x.safetensors")
+    ModelFile.objects.update(path="diffusion_models/x.safetensors")
+    out = StringIO()
+    call_command("export_lock", stdout=out)
+    assert [locked["path"] for locked in json.loads(out.getvalue())["files"]] == ["unet/x.safetensors"]
+
+
+def test_what_was_replaced_while_it_was_hashed_is_not_put_on_record_again(rivals: None, models: Path) -> None:
+    place = models / PATH
+    os.utime(place, (1, 1))
+    disk.forget()
+    [checked] = verify(everything_expected())
+    assert checked.verdict == "ok"
+    place.write_bytes(DATA["TWO"])
+    stamp = place.stat()
+    ModelFile.renew(PATH, stamp.st_size, stamp.st_mtime_ns, SHA256["TWO"], URLS["TWO"])
+
+    record(checked)
+
+    assert ModelFile.objects.get().sha256 == SHA256["TWO"]

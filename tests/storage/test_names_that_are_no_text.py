@@ -117,3 +117,12 @@ def test_commands_name_such_files(models: Path) -> None:
     call_command("export_lock", stdout=out, stderr=err)
     assert [file["path"] for file in json.loads(out.getvalue())["files"]] == ["loras/b.safetensors"]
     assert "loras/\\xc4.safetensors" in err.getvalue()
+
+
+def test_a_line_break_in_a_name_makes_no_line_of_a_command(models: Path) -> None:
+    put_bytes(models, b"loras/a\nb\x1b[31m.safetensors")
+    installed("loras/b.safetensors")
+    err = StringIO()
+    call_command("export_lock", stdout=StringIO(), stderr=err)
+    [line] = err.getvalue().splitlines()
+    assert r"loras/a\nb\x1b[31m.safetensors" in line

@@ -42,6 +42,9 @@ GOOD = {
     "archive.pt": b"PK\x03\x04" + b"x" * 100 + b"PK\x05\x06" + b"\0" * 18,
     "config.json": b"{}",
     "notes.txt": b"hello",
+    "read me.md": b"<header>A model</header>",
+    "vocabulary.gguf": b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<IB", 0, 7),
+    "a later format.safetensors": safetensors({"__quantization__": ["x"], "w": tensor()}, b"x" * 8),
 }
 
 # What is odd or not known is said, and never a reason to give bytes up.
@@ -55,6 +58,10 @@ ODD = {
     "both.safetensors": (
         safetensors({"a": tensor(), "b": tensor(offsets=[9, 17])}, b"x" * 18),
         "1 byte between its tensors and 1 byte behind the last one",
+    ),
+    "shared.safetensors": (
+        safetensors({"a": tensor(), "b": tensor(offsets=[4, 12])}, b"x" * 12),
+        "tensors that share their bytes",
     ),
     "nothing but bytes.safetensors": (safetensors({}, b"x" * 5), "5 bytes behind the last one"),
     "version of the future.gguf": (b"GGUF" + struct.pack("<IQQ", 40, 0, 0) + b"x" * 100, "version 40"),

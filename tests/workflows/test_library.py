@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from comfyui import folders
 from tests.workflows import make
 from tests.workflows.put import loader, put_workflow
 from workflows import comfyui_user, library
+from workflows.library import Library
 from workflows.library import library as known
 from workflows.scanner import Scan, scan_file
 
@@ -110,3 +112,49 @@ def test_workflows_saved_in_comfyui_are_known_by_user(workspace: Path) -> None:
     folders.keep({"folders": {}, "custom_nodes": [str(comfy / "custom_nodes")]})
     comfyui_user.forget()
     assert ids() == ["comfyui-ann_1:a.json", "comfyui:a.json"]
+
+
+def test_who_asks_while_another_thread_reads_new_files_does_not_wait_for_them(workspace: Path) -> None:
+    put_workflow("a.json")
+    before = known()
+    asked: list[Library] = []
+    asking = threading.Thread(target=lambda: asked.append(known()), daemon=True)
+    with library._lock:  # as while it reads
+        asking.start()
+        asking.join(30)
+    assert asked == [before]
+
+
+def test_who_asks_after_something_was_saved_waits_for_it(workspace: Path) -> None:
+    known()
+    put_workflow("saved.json")
+    library.forget()
+    asked: list[Library] = []
+    asking = threading.Thread(target=lambda: asked.append(known()), daemon=True)
+    with library._lock:
+        asking.start()
+        assert not asked
+    asking.join(30)
+    assert list(asked[0].workflows) == ["local:saved.json"]
+
+
+def test_a_page_does_not_wait_for_new_files_that_are_slow_to_read(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def slowly(file: Path) -> Scan:
+        gate.wait(30)
+        return scan_file(file)
+
+    monkeypatch.setattr(library, "scan_file", slowly)
+    monkeypatch.setattr(library, "PATIENCE", 0.01)
+    monkeypatch.setattr(library, "MAX_AGE", 0.0)
+    before = known()
+    (workspace / "workflows/slow.json").write_bytes(make.dump(make.ui()))
+    assert known() is before
+    assert known() is before  # nor does the next one
+    gate.set()
+    with library._lock:  # it has been read
+        pass
+    assert list(known().workflows) == ["local:slow.json"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from io import StringIO
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from downloads.models import DownloadFile
@@ -56,6 +58,15 @@ def test_a_ready_one_can_be_opened_and_queued(admin: Client, name: bytes) -> Non
     called = quote(NAMES[name], safe="")
     assert admin.get(f"/generate/?workflow={called}").status_code == 200
     assert admin.get(f"/generate/open/{called}/").status_code < 500
+
+
+def test_a_line_break_in_a_name_makes_no_line_of_a_command(workspace: Path) -> None:
+    put_workflow("a\nb.json", loader("go\nne.safetensors"))
+    out = StringIO()
+    call_command("scan_workflows", stdout=out)
+    lines = [line for line in out.getvalue().splitlines() if "templates:" not in line and "ne.safe" in line]
+    assert len(lines) == 1
+    assert r"local:a\nb.json: 0 of 1" in out.getvalue()
 
 
 def test_a_decomposed_file_is_the_model_that_a_workflow_selects_by_the_composed_name(workspace: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from downloads.transfer.file_names import shown
+from downloads.transfer.file_names import on_one_line, shown
 from presets import locks
 from presets.install import UnknownPreset, find_preset
 from presets.states import preset_states
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         states = preset_states(presets).values()
         export = locks.export({file.place for state in states for file in state.files} if ids else None)
         for sentence in export.left_out:
-            self.stderr.write(f"Left out: {sentence}")
+            self.stderr.write(on_one_line(f"Left out: {sentence}"))
         if not export.files:
             raise CommandError(
                 "There is nothing to write down. Run verify_models first, then export again."

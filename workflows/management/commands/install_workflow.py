@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from downloads.models import Conflict, DownloadHistory, Status
 from downloads.transfer import TransferError
-from downloads.transfer.file_names import shown
+from downloads.transfer.file_names import on_one_line, shown
 from presets.watch import Report, watch
 from workflows.install import CannotInstall, UnconfirmedHosts, install
 from workflows.scanner import scan_file
@@ -45,12 +45,12 @@ class Command(BaseCommand):
             except UnconfirmedHosts as refusal:
                 failed += 1
                 hosts = " ".join(f"--allow-host {host}" for host in refusal.hosts)
-                self.stderr.write(f"{shown(path)}: {refusal} To do so add {hosts}.")
+                self.stderr.write(f"{on_one_line(shown(path))}: {refusal} To do so add {hosts}.")
             except (CannotInstall, TransferError) as refusal:
                 failed += 1
-                self.stderr.write(f"{shown(path)}: {refusal}")
+                self.stderr.write(on_one_line(f"{shown(path)}: {refusal}"))
             else:
-                self.stdout.write(outcome.message)
+                self.stdout.write(on_one_line(outcome.message))
                 rows += [outcome.row] if outcome.row else []
         unfinished = self._follow(rows) if options["wait"] else 0
         if failed:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from downloads.transfer.addresses import masked
-from downloads.transfer.file_names import shown
+from downloads.transfer.file_names import on_one_line, shown
 from settings_app.sizes import human_size
 from workflows.library import workflow_files
 from workflows.matching import ModelState, matcher
@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 self.stdout.write(_line(*result))
         # A verdict is an answer, whatever it is; a path where nothing stands is a mistake.
         if gone := [shown(str(path)) for path in paths if not path.exists()]:
-            raise CommandError(f"There is nothing at {', '.join(gone)}. Check the path.", returncode=1)
+            raise CommandError(f"There is nothing at {on_one_line(', '.join(gone))}. Check the path.", returncode=1)
 
 
 def _of_paths(paths: list[Path]) -> list[Result]:
@@ -76,13 +76,13 @@ def _model(state: ModelState) -> dict[str, Any]:
 def _line(path: str, judged: Judged) -> str:
     """One line per workflow, and one below it for each model that is not where it should be."""
     if judged.scan.error:
-        return f"{judged.verdict:<12} {path}: {judged.scan.error}"
+        return on_one_line(f"{judged.verdict:<12} {path}: {judged.scan.error}")
     size = f", {human_size(judged.missing_bytes)} to fetch" if judged.missing_bytes else ""
     here = len(judged.needed) - len(judged.missing)
     lines = [f"{judged.verdict:<12} {path}: {here} of {len(judged.needed)} models here{size}"]
     for state in judged.missing:
         lines.append(f"    {state.status:<12} {state.path}{_remedy(state)}")
-    return "\n".join(lines)
+    return "\n".join(map(on_one_line, lines))
 
 
 def _remedy(state: ModelState) -> str:
