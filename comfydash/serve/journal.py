@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from comfydash.logfile import RotatingFile
+from comfydash.logfile import RotatingFile, no_log_file
 from volumes.files import make_private
 
 FORMAT = "{asctime} {levelname} {name} {message}"
@@ -23,7 +23,7 @@ def open_log(folder: Path) -> Path:
             make_private(older)
         handlers.append(RotatingFile(str(file)))
     except OSError as error:
-        sys.stderr.write(f"No log file: {error}. Set COMFYDASH_LOG_DIR to a writable folder.\n")
+        sys.stderr.write(f"{no_log_file(error)}\n")
     logging.basicConfig(level=logging.INFO, format=FORMAT, style="{", handlers=handlers)
     return file
 

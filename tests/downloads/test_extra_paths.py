@@ -1,6 +1,6 @@
 """ComfyUI's extra_model_paths.yaml: read as ComfyUI reads it, and each fault with its line."""
 
-# ruff: noqa: PTH  (as_comfyui is written as ComfyUI is)
+# ruff: noqa: PTH100, PTH111, PTH117, PTH118, PTH120  # as_comfyui is written as ComfyUI is
 from __future__ import annotations
 
 import os

@@ -81,6 +81,11 @@ def test_a_whole_preset_is_read() -> None:
         ("", None),
         ("large", None),
         ("9" * 40 + "GB", None),
+        ("4,2 Go", 4_200_000_000),
+        ("4.2\u00a0GB", 4_200_000_000),
+        ("3 to 4 GB", 4_000_000_000),
+        ("14B, fp8, 9.1 GB", 9_100_000_000),
+        ("4.2 gigabytes", 4_200_000_000),
     ],
 )
 def test_sizes_as_people_write_them(written: str, size: int | None) -> None:
