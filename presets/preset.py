@@ -16,7 +16,7 @@ Source = Literal["file", "templates"]
 _WRITTEN_SIZE = re.compile(rf"(?<![\d.,])({NUMBER}\s*(?!to\b){UNIT})(?![a-z])", re.IGNORECASE | re.ASCII)
 _BARE_SIZE = re.compile(rf"\W*({NUMBER})\W*", re.ASCII)
 _GROUPED = re.compile(r"(?<=\d)[ \u00a0\u202f'’_](?=\d{3}(?!\d))")  # 1 234 567
-_SMALLEST = 100  # bytes; less with a unit are the billions of parameters of “14B”
+_SMALLEST = 100  # bytes; less are the billions of parameters of “14B”, or gigabytes whose unit is missing
 _LARGEST = 10**14  # bytes; no preset has 100 TB, so a larger number is a slip
 
 
@@ -77,5 +77,5 @@ def written_size(text: str) -> int | None:
     found = [parse_size(match[1]) for match in _WRITTEN_SIZE.finditer(text)]
     found = [size for size in found if size >= _SMALLEST]
     if not found and (match := _BARE_SIZE.fullmatch(text)):
-        found = [parse_size(match[1])]
+        found = [size for size in (parse_size(match[1]),) if not 0 < size < _SMALLEST]
     return found[0] if found and found[0] <= _LARGEST else None
