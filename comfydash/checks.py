@@ -14,11 +14,13 @@ from django.db import DatabaseError
 
 from comfydash import database, env
 from comfydash.filesystem import file_system_type
+from comfydash.runtime_folder import LONGEST_BASE
 from comfydash.schema import schema
 from downloads.extra_paths import extra_model_paths
 from downloads.transfer import outward
 
 TAG = "comfydash"
+REDIS_SECONDS = 2.0
 
 
 @register(TAG)
@@ -107,27 +109,52 @@ def extra_paths(**kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG)
 def environment(**kwargs: Any) -> list[CheckMessage]:
-    """comfydash.W007: read otherwise than written; W008: unknown; W009: no https; W010: nothing there."""
-    found: list[CheckMessage] = [
-        Warning(remark, hint="Write it so in the environment, and this line goes.", id="comfydash.W007")
-        for remark in env.remarks
-    ]
-    for name, nearest in env.unknown():
-        hint = f"Is {nearest} meant?" if nearest else "README.md lists those that there are."
+    """comfydash.W007: read otherwise than written; W008: unknown; W009: no https."""
+    found: list[CheckMessage] = [Warning(remark, id="comfydash.W007") for remark in env.remarks]
+    for name, meant in env.unknown():
+        hint = meant or "README.md lists those that there are."
         found.append(Warning(f"The variable {name} is not known and does nothing.", hint=hint, id="comfydash.W008"))
     if sentence := outward.certificate_problem():
         found.append(Warning(sentence, hint="Correct the variable and start again.", id="comfydash.W009"))
-    if os.environ.get("COMFYDASH_WORKFLOW_DIRS", "").strip():
-        found += [
-            Warning(
-                f"COMFYDASH_WORKFLOW_DIRS names {folder}, which is no folder here: no workflow is found there.",
-                hint="Folders are separated by colons. Make it, or correct the variable.",
-                id="comfydash.W010",
-            )
-            for folder in settings.WORKFLOW_DIRS
-            if not folder.is_dir()
-        ]
     return found
+
+
+@register(TAG)
+def places_of_the_environment(**kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W010: a variable names a place where nothing is, or where nothing can be."""
+    found: list[CheckMessage] = []
+
+    def warn(sentence: str, hint: str) -> None:
+        found.append(Warning(sentence, hint=hint, id="comfydash.W010"))
+
+    for name in env.PATHS:
+        if "$" in env.text(name):
+            warn(f"{name}={env.text(name)}: “$” is a letter of a name here.", "Write the whole path.")
+    if env.words("COMFYDASH_WORKFLOW_DIRS", separator=":"):
+        for folder in settings.WORKFLOW_DIRS:
+            if not folder.is_dir():
+                warn(
+                    f"COMFYDASH_WORKFLOW_DIRS names {folder}, which is no folder here: no workflow is found there.",
+                    "Folders are separated by colons. Make it, or correct the variable.",
+                )
+    named = next((name for name in ("COMFYDASH_MODELS_DIR", "MODEL_BASE_PATH") if env.text(name)), "")
+    if named and not settings.MODELS_DIR.exists():
+        warn(
+            f"{named} names {settings.MODELS_DIR}, which is not there: it is made empty by the first install.",
+            "Correct the variable if ComfyUI's models folder lies elsewhere.",
+        )
+    run_dir = env.text("COMFYDASH_RUN_DIR")
+    if run_dir and (reason := _why_no_run_dir(Path(run_dir))):
+        warn(f"COMFYDASH_RUN_DIR={run_dir}: {reason}.", "Name a folder on a local disk with a short path.")
+    return found
+
+
+def _why_no_run_dir(folder: Path) -> str:
+    if len(os.fsencode(folder)) > LONGEST_BASE:
+        return f"its path has more than {LONGEST_BASE} bytes, too many for a socket, so /tmp is used"
+    if reason := why_not_writable(folder):
+        return f"the local sockets cannot lie there ({reason}), so news reach the pages only every 15 s"
+    return ""
 
 
 @register(TAG)
@@ -158,6 +185,30 @@ def database_mode(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
             id="comfydash.W005",
         )
     ]
+
+
+@register(TAG, Tags.database)
+def redis_answers(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W011: installs are queued and not begun. Asked for with ``check --database default``, and by serve."""
+    if not databases or not settings.REDIS_URL:
+        return []
+    from redis import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        client = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS)
+        client.ping()
+    except (RedisError, OSError, ValueError) as error:
+        said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        return [
+            Warning(
+                f"The Redis of REDIS_URL does not answer ({said}): until it does, no download begins and the "
+                "pages hear nothing by themselves.",
+                hint="Start it, or correct REDIS_URL.",
+                id="comfydash.W011",
+            )
+        ]
+    return []
 
 
 @register(TAG, Tags.database)

@@ -17,7 +17,12 @@ import sys
 OURS = ("activity", "comfydash", "comfyui", "downloads", "presets", "settings_app", "storage", "workflows")
 # serve prepares by itself; the backup of a database that is not there is refused in its own words.
 WITHOUT_TABLES = frozenset({"serve", "backup_database"})
-ALSO_WITH_TABLES = frozenset({"run_huey"})
+ALSO_WITH_TABLES = frozenset(  # commands of others that read or write them
+    (
+        *("run_huey", "changepassword", "clearsessions", "createsuperuser", "dbshell", "dumpdata", "loaddata"),
+        *("remove_stale_contenttypes", "shell"),
+    )
+)
 FAILED, BROKEN_PIPE, INTERRUPTED = 1, 128 + signal.SIGPIPE, 128 + signal.SIGINT
 
 

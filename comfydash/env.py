@@ -14,7 +14,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port
 
-from comfydash.places import unquoted
+from comfydash.places import QUOTES, at_home, unquoted
 from settings_app.parsers import hidden_login
 from settings_app.sizes import parse_size
 
@@ -29,6 +29,11 @@ KNOWN = frozenset(
     )
 )
 SECRETS = frozenset({"COMFYDASH_PASSWORD", "COMFYDASH_API_KEY"})  # quotes may be part of them
+PATHS = (
+    *(f"COMFYDASH_{name}" for name in ("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS")),
+    *(f"COMFYDASH_{name}" for name in ("PRESETS_FILE", "WORKFLOW_DIRS", "RUN_DIR")),
+    "MODEL_BASE_PATH",
+)
 OTHERS = (
     "HF_ENDPOINT",
     "HF_TOKEN",
@@ -38,7 +43,8 @@ OTHERS = (
     "DATABASE_URL",
     "REDIS_URL",
 )
-NETWORK = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+NETWORK = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+WRITE_IT_SO = "Write it so in the environment, and this line goes."
 
 # What was read otherwise than it was written, or not at all: sentences for the check at the start.
 remarks: list[str] = []
@@ -56,29 +62,50 @@ def _proxies() -> list[str]:
 
 
 def unknown() -> list[tuple[str, str]]:
-    """Variables that begin like ours and are none, each with the nearest that is one, or ""."""
-    names = [name for name in os.environ if name.upper().startswith("COMFYDASH_") and name not in KNOWN]
-    return [(name, next(iter(difflib.get_close_matches(name.upper(), KNOWN, 1, 0.8)), "")) for name in sorted(names)]
+    """Variables that begin like ours and are none, each with what may be meant, as a sentence or ""."""
+    names = [name for name in os.environ if re.match(r"COMFY[_-]?DASH", name, re.IGNORECASE) and name not in KNOWN]
+    return [(name, _meant(name)) for name in sorted(names)]
+
+
+def _meant(name: str) -> str:
+    word = re.sub(r"(?i)^COMFY[_-]?DASH[_-]?", "", name).upper().replace("-", "_")
+    if word in {"HOST", "PORT", "ADDRESS", "BIND", "LISTEN"}:
+        return "serve takes it as an option: --host 127.0.0.1 --port 8082."
+    if word in {*OTHERS, *NETWORK}:
+        return f"Is {word} meant, without COMFYDASH_ in front?"
+    name = f"COMFYDASH_{word}"
+    nearest = difflib.get_close_matches(name, KNOWN, 1, 0.9) or difflib.get_close_matches(name, KNOWN, 2, 0.8)
+    return f"Is {' or '.join(nearest)} meant?" if nearest else ""
 
 
 def web_address(name: str, default: str, *, query: bool = False) -> str:
     """An http(s) address without its last slash; a bare host is meant as https. The refusal shows no password."""
-    value = text(name)
-    if not value:
+    written = text(name)
+    if not written:
         return default
-    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", value):
+    value = re.sub(r"^(https?)(?::/+|//+)(?=[^/])", r"\1://", written, flags=re.IGNORECASE)
+    if "://" not in value and not _is_path(value):
         value = f"https://{value.lstrip('/')}"
-        if _address(value):
-            remarks.append(f"{name} names no scheme and is read as {hidden_login(value)}.")
+    value = value.partition("#")[0] if query else value
     parts = _address(value)
-    if parts is None or (parts.query and not query) or parts.fragment:
+    if parts is None or (parts.query and not query) or parts.fragment or parts.hostname in {"http", "https"}:
+        path = " A file on this machine is named by COMFYDASH_PRESETS_FILE." if query and _is_path(written) else ""
         raise ImproperlyConfigured(
-            f"{name}={hidden_login(text(name))!r} is not a web address. Write it like https://name, or {default}."
+            f"{name}={hidden_login(written)!r} is not a web address. Write it like https://name, or {default}.{path}"
         )
     if "@" in parts.netloc:
         remarks.append(f"{name}: the user name and password in it are not sent, and are left out.")
-        value = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return value.rstrip("/")
+        value = written = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    value = value.rstrip("/")
+    if value != written.rstrip("/"):
+        remarks.append(f"{name}={hidden_login(written)} is read as {value}. {WRITE_IT_SO}")
+    return value
+
+
+def _is_path(value: str) -> bool:
+    """Of this machine: it begins like one, or is the bare name of a document."""
+    begins = value.startswith(("/", ".", "~", "file:")) and not value.startswith("//")
+    return begins or bool(re.fullmatch(r"[^/:]+\.(ya?ml|json)", value, re.IGNORECASE))
 
 
 def _address(value: str) -> SplitResult | None:
@@ -88,17 +115,27 @@ def _address(value: str) -> SplitResult | None:
     except ValueError:
         return None
     host = parts.hostname or ""
-    sound = re.fullmatch(r"[\w.-]*[\w][\w.-]*|[0-9a-f:.]+(%\w+)?", host) and value.isprintable() and port != 0
-    bad = any(letter in value for letter in " \"'<>\\")
+    sound = re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?|[0-9a-f]*:[0-9a-f:.]+(%\w+)?", host) and value.isprintable()
+    bad = port == 0 or any(letter in value for letter in " \"'<>\\")
     return parts if sound and not bad and parts.scheme.lower() in {"http", "https"} else None
+
+
+def listed(name: str) -> list[str]:
+    """What stands in a list that is separated by commas, semicolons or blanks, or written like one of JSON."""
+    value = text(name)
+    if re.match(r"\[\s*[\"']", value) and value.endswith("]"):
+        value = value[1:-1]
+    return [word for word in re.split(rf"[\s,;{re.escape(''.join(QUOTES))}]+", value) if word]
 
 
 def hosts(name: str) -> list[str]:
     """Names for the Host header. Scheme, port and path that stand there too are taken off, and said."""
     found = []
-    for word in map(unquoted, words(name)):
+    for word in listed(name):
+        if _is_ip(word):
+            continue  # every one is let in
         host = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://", "", word)
-        host = re.split(r"[/?#]", host)[0].rpartition("@")[2].lower()
+        host = re.split(r"[/?#]", host)[0].rpartition("@")[2].lower().rstrip(".")
         host = f".{host[2:]}" if host.startswith("*.") else host
         plain = split_domain_port(host)[0] if host != "*" and not host.startswith(".") else host.partition(":")[0]
         if host != "*" and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", plain):
@@ -107,18 +144,29 @@ def hosts(name: str) -> list[str]:
             )
             continue
         if plain != word.lower():
-            remarks.append(f"{name}: “{hidden_login(word)[:80]}” is read as {plain}.")
+            remarks.append(f"{name}: “{hidden_login(word)[:80]}” is read as {plain}. {WRITE_IT_SO}")
         if plain == "*":
-            remarks.append(f"{name}: “*” allows every name, so any website can reach this port through a browser.")
+            remarks.append(
+                f"{name}: “*” allows every name, so any website can reach this port through a browser. Name the hosts."
+            )
         found.append(plain)
     return found
+
+
+def _is_ip(word: str) -> bool:
+    try:
+        ip_network(word.strip("[]"), strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def origins(name: str) -> list[str]:
     """``scheme://host[:port]`` as browsers send it, ``https://*.example`` for every name below example."""
     found = []
-    for word in map(unquoted, words(name)):
+    for word in listed(name):
         value = word if "://" in word else f"https://{word}"
+        value = re.sub(r"^ws(s?)://", r"http\1://", value, flags=re.IGNORECASE)
         parts = _address(value.replace("://*.", "://any.", 1))
         host = parts.hostname if parts else ""
         if not parts or not host or "*" in host:
@@ -127,19 +175,27 @@ def origins(name: str) -> list[str]:
                 "https://dash.example, or https://*.dash.example for all names below one."
             )
             continue
-        host = host if ":" not in host else f"[{host}]"
+        host = host.rstrip(".") if ":" not in host else f"[{host}]"
         host = f"*.{host.removeprefix('any.')}" if "://*." in value else host
         own_port = {"http": 80, "https": 443}[parts.scheme]
         origin = f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in {None, own_port} else "")
         if origin != word:
-            remarks.append(f"{name}: “{hidden_login(word)[:80]}” is read as {origin}.")
+            remarks.append(f"{name}: “{hidden_login(word)[:80]}” is read as {origin}. {WRITE_IT_SO}")
         found.append(origin)
     return found
 
 
 def redis(name: str) -> str:
+    """The refusal leaves the address out: a password."""
     value = text(name)
-    if value and not re.match(r"(redis|rediss|unix)://\S", value):
+    try:
+        parts = urlsplit(value)
+        sound = bool(parts.path if parts.scheme == "unix" else parts.hostname and parts.port != 0)
+        number = parts.path.strip("/") if parts.scheme in {"redis", "rediss"} else ""
+        sound = sound and parts.scheme in {"redis", "rediss", "unix"} and re.fullmatch(r"\d*", number) is not None
+    except ValueError:
+        sound = False
+    if value and not (sound and value.isprintable() and " " not in value):
         raise ImproperlyConfigured(f"{name} is not the address of a Redis. Write it like redis://host:6379/0.")
     return value
 
@@ -171,7 +227,9 @@ def integer(name: str, default: int, low: int, high: int) -> int:
 
 
 def folder(name: str, default: Path) -> Path:
-    return Path(text(name) or default).expanduser().absolute()
+    """Raises CannotStart, as comfydash.places does."""
+    written = text(name)
+    return at_home(name, written) if written else default.absolute()
 
 
 def words(name: str, separator: str = ",") -> list[str]:

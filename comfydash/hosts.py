@@ -80,8 +80,18 @@ def canonical_origin(text: str) -> str | None:
 
 def forwarded_scheme(header: str) -> str:
     """What X-Forwarded-Proto says of the browser's end: proxies write HTTPS, wss (for a socket) and lists."""
-    scheme = header.split(",")[0].strip().lower()
+    scheme = header.split(",")[0].strip().strip('"').lower()
     return SOCKET_SCHEMES.get(scheme, scheme)
+
+
+def told_scheme(forwarded_proto: str, forwarded: str) -> str:
+    """What the proxy says, by X-Forwarded-Proto or, where it writes none, by Forwarded (RFC 7239); "" for nothing."""
+    if not forwarded_proto:
+        for pair in forwarded.split(",")[0].split(";"):
+            name, _, value = pair.partition("=")
+            if name.strip().lower() == "proto":
+                forwarded_proto = value
+    return forwarded_scheme(forwarded_proto)
 
 
 def _is_below_a_trusted_one(origin: str) -> bool:
@@ -118,8 +128,8 @@ class HostMiddleware:
 def _spell_as_django_does(request: HttpRequest) -> None:
     """Django compares scheme, Host and Origin letter by letter; proxies do not write them so."""
     meta = request.META
-    if "HTTP_X_FORWARDED_PROTO" in meta:
-        meta["HTTP_X_FORWARDED_PROTO"] = forwarded_scheme(meta["HTTP_X_FORWARDED_PROTO"])
+    if scheme := told_scheme(meta.get("HTTP_X_FORWARDED_PROTO", ""), meta.get("HTTP_FORWARDED", "")):
+        meta["HTTP_X_FORWARDED_PROTO"] = scheme  # counts only where the settings believe in it
     if origin := canonical_origin(meta.get("HTTP_ORIGIN", "")):
         meta["HTTP_ORIGIN"] = origin
     if (host := meta.get("HTTP_HOST")) and (own := canonical_origin(f"{request.scheme}://{host}")):

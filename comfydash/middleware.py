@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth import middleware as auth_middleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 
 from downloads.views import came_from
 from settings_app import api_key
@@ -41,7 +41,9 @@ class ContentSecurityPolicyMiddleware:
 
 
 class ApiMethodMiddleware:
-    """HEAD is GET without the body, which ninja does not know; a wrong method is refused as JSON, not in plain text."""
+    """HEAD is GET without the body, and OPTIONS the list of methods: ninja knows neither. A wrong method is refused as
+    JSON, not in plain text.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -61,18 +63,20 @@ class ApiMethodMiddleware:
     def _refusal(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         offered = response.headers.get("Allow", "").replace(" ", "").split(",")
         allowed = ", ".join(sorted({*offered, *(["HEAD"] if "GET" in offered else [])} - {""}))
+        if request.method == "OPTIONS" and _is_known(request):
+            # Without a word about other origins: a browser's preflight is given no permission.
+            return HttpResponse(status=204, headers={"Allow": allowed})
         sentence = f"{request.method} is not possible here. Possible: {allowed}."
         return JsonResponse({"detail": sentence, "errors": []}, status=405, headers={"Allow": allowed})
 
 
 def _without_body(response: HttpResponse) -> HttpResponse:
-    if not response.streaming:
-        response.headers["Content-Length"] = str(len(response.content))
-        response.content = b""
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = iter(())  # its length stays as it is said, or unsaid
         return response
-    response.close()
-    headers = {name: value for name, value in response.items() if name != "Content-Length"}
-    return HttpResponse(status=response.status_code, headers=headers)
+    response.headers["Content-Length"] = str(len(response.content))
+    response.content = b""
+    return response
 
 
 class AuthOffMiddleware:
@@ -87,6 +91,10 @@ class AuthOffMiddleware:
 
             request.user = administrator()
         return self.get_response(request)
+
+
+def _is_known(request: HttpRequest) -> bool:
+    return not settings.AUTH_ON or request.user.is_authenticated or _carries_api_key(request)
 
 
 def _carries_api_key(request: HttpRequest) -> bool:

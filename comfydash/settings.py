@@ -10,6 +10,7 @@ from django.utils.log import CallbackFilter
 
 from comfydash import env, places
 from comfydash.filesystem import journal_mode
+from comfydash.logfile import no_log_file
 from comfydash.secret_key import read_or_create
 from downloads.transfer.outward import adopt_certificates
 
@@ -35,7 +36,8 @@ PRESETS_URL = env.web_address(
     query=True,
 )
 WORKFLOW_DIRS = [
-    Path(folder).expanduser().absolute() for folder in env.words("COMFYDASH_WORKFLOW_DIRS", separator=":")
+    places.at_home("COMFYDASH_WORKFLOW_DIRS", places.unquoted(folder))
+    for folder in env.words("COMFYDASH_WORKFLOW_DIRS", separator=":")
 ] or [WORKSPACE / "workflows"]
 
 # --- Who may come in --------------------------------------------------------------------------------------------
@@ -264,7 +266,7 @@ LOGGING: dict[str, Any] = {
 try:
     LOG_DIR.mkdir(parents=True, exist_ok=True)
 except OSError as error:
-    logging.getLogger(__name__).warning("No log file: %s. Set COMFYDASH_LOG_DIR to a writable folder.", error)
+    logging.getLogger(__name__).warning("%s", no_log_file(error))
 else:
     LOGGING["handlers"]["file"] = {
         "class": "comfydash.logfile.RotatingFile",

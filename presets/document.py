@@ -46,7 +46,8 @@ OTHER_FOLDERS = frozenset(
         *("xlabs", "yolo"),
     )
 )
-_IN_FRONT = re.compile(r"(?:\./)*(?:comfyui/)?models/+(?=.)", re.IGNORECASE)
+_IN_FRONT = re.compile(r"(?:\./)*(?:(?:comfyui/+)?models/+)+(?=.)", re.IGNORECASE)
+_YES, _NO = frozenset({"true", "yes", "y", "on", "1"}), frozenset({"false", "no", "n", "off", "0"})
 
 PRESETS_MAX, FILES_MAX, TAGS_MAX, CATEGORIES_MAX, PROBLEMS_MAX = 5000, 500, 50, 500, 100
 NAME_MAX, TEXT_MAX, TAG_MAX = 200, 4000, 60
@@ -125,15 +126,15 @@ def _text(node: Node | None, name: str, faults: Faults, longest: int = TEXT_MAX)
 
 
 def _clean(text: str, longest: int) -> str:
-    text = "".join(letter for letter in text if letter.isprintable() or letter == "\n").strip()
+    text = "".join(letter for letter in text.replace("\t", " ") if letter.isprintable() or letter == "\n").strip()
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _flag(node: Node | None, name: str, faults: Faults) -> bool:
     text = _text(node, name, faults).lower()
-    if node is not None and text not in {"", "true", "yes", "on", "1", "false", "no", "off", "0"}:
+    if node is not None and text not in {"", *_YES, *_NO}:
         faults.add(node, f"“{name}” should be true or false.")
-    return text in {"true", "yes", "on", "1"}
+    return text in _YES
 
 
 def _items(node: Node | None, name: str, faults: Faults, most: int) -> Iterator[Node]:
@@ -316,6 +317,8 @@ def _warn_of_place(file: PresetFile, node: Node, faults: Faults) -> None:
     folder, slash, _ = file.path.partition("/")
     if not slash:
         faults.add(node, f"{file.path} names no folder: ComfyUI finds models only in folders like loras/ or vae/.")
+    elif folder.lower() == "comfyui":
+        faults.add(node, f"{file.path}: paths begin below the models folder, where ComfyUI has no folder {folder}.")
     elif folder not in KNOWN_FOLDERS | OTHER_FOLDERS and (similar := _resembling(folder.lower())):
         faults.add(node, f"{file.path}: ComfyUI has no folder {folder}. Is {similar} meant?")
     if file.path.lower().endswith(".zip"):

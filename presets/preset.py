@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from settings_app.sizes import NUMBER, parse_size
+from settings_app.sizes import BLANKS, NUMBER, UNIT, parse_size
 
 Source = Literal["file", "templates"]
 
 # A number with a unit wherever it stands; one without only when it is all there is ("2 files" has no size).
-_WRITTEN_SIZE = re.compile(rf"(?<![\d.,])({NUMBER}\s*(?:[kmgt]i?b?|b))(?:yte|ytes)?(?![a-z])", re.IGNORECASE | re.ASCII)
+# "3 to 4 GB" does not begin with terabytes of France.
+_WRITTEN_SIZE = re.compile(rf"(?<![\d.,])({NUMBER}\s*(?!to\b){UNIT})(?![a-z])", re.IGNORECASE | re.ASCII)
 _BARE_SIZE = re.compile(rf"\W*({NUMBER})\W*", re.ASCII)
 _GROUPED = re.compile(r"(?<=\d)[ \u00a0\u202f'’_](?=\d{3}(?!\d))")  # 1 234 567
+_SMALLEST = 100  # bytes; less are the billions of parameters of “14B”, or gigabytes whose unit is missing
 _LARGEST = 10**14  # bytes; no preset has 100 TB, so a larger number is a slip
 
 
@@ -71,9 +73,9 @@ class Category:
 @lru_cache(maxsize=4096)
 def written_size(text: str) -> int | None:
     """Bytes of the first size in ``~15GB``, ``9.31GB (9536MB)`` or ``123456``; None when there is none."""
-    text = _GROUPED.sub("", text)
-    match = _WRITTEN_SIZE.search(text) or _BARE_SIZE.fullmatch(text)
-    if match is None:
-        return None
-    size = parse_size(match[1])
-    return size if size <= _LARGEST else None
+    text = _GROUPED.sub("", text.translate(BLANKS))
+    found = [parse_size(match[1]) for match in _WRITTEN_SIZE.finditer(text)]
+    found = [size for size in found if size >= _SMALLEST]
+    if not found and (match := _BARE_SIZE.fullmatch(text)):
+        found = [size for size in (parse_size(match[1]),) if not 0 < size < _SMALLEST]
+    return found[0] if found and found[0] <= _LARGEST else None

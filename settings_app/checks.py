@@ -37,7 +37,7 @@ def environment_of_settings(**kwargs: Any) -> list[CheckMessage]:
         sentence = f"The login in COMFYUI_URL is not sent: {problem}."
         found.append(Warning(sentence, hint="Type the variable again by hand.", id="settings_app.W005"))
     found += [
-        Warning(sentence, hint="Write it like http://user:password@proxy:3128.", id="settings_app.W004")
+        Warning(sentence, hint="A proxy is written like http://user:password@proxy:3128.", id="settings_app.W004")
         for sentence in proxies.problems()
     ]
     return found

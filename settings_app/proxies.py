@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from importlib.util import find_spec
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from settings_app.parsers import login_problem
+from settings_app.parsers import login_problem, without_login
 
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -19,7 +20,24 @@ def problems() -> list[str]:
         for spelling in (name.lower(), name):
             if problem := proxy_problem(os.environ.get(spelling, "")):
                 found.append(f"{spelling} cannot be used: {problem}. Downloads that need it fail.")
+    for spelling in ("no_proxy", "NO_PROXY"):
+        if wrong := [word for word in os.environ.get(spelling, "").split(",") if not _is_exception(word.strip())]:
+            found.append(
+                f"{spelling}: “{without_login(wrong[0].strip())[:80]}” excepts nothing from the proxy. Names and "
+                "networks stand there between commas, like localhost,.example.com,10.0.0.0/8, without http:// and *."
+            )
     return found
+
+
+def _is_exception(word: str) -> bool:
+    """As requests reads an entry of NO_PROXY."""
+    if word in {"", "*"}:
+        return True
+    try:
+        ip_network(word.strip("[]"), strict=False)
+    except ValueError:
+        return bool(re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*\.?(:\d+)?", word))
+    return True
 
 
 def proxy_problem(value: str) -> str:
@@ -41,4 +59,6 @@ def proxy_problem(value: str) -> str:
         return "" if find_spec("socks") else "SOCKS proxies need the package PySocks, which is not installed"
     if parts.scheme.lower() not in {"http", "https"}:
         return "a proxy's address begins with http://"
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        return "a proxy's address ends with its port"
     return "" if parts.hostname and port != 0 else "it names no host, or port 0"

@@ -7,8 +7,15 @@ from decimal import Decimal
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 # A comma is a decimal one (4,2 GB) unless exactly three digits follow each (1,234 MB); the same for several dots.
-NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d+(?:[.,]\d+)?)"
-_SIZE = re.compile(rf"({NUMBER})\s*([kmgt]i?)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
+NUMBER = (
+    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}"
+    r"|\d{1,3}(?:[ '’_]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+)
+# GB, GiB, G, Go (French), gigabytes; never Gbit, which are an eighth of it.
+_BYTES = r"(?:bytes?|octets?|b|o)"
+UNIT = rf"(?:([kmgt]i?){_BYTES}?|(kilo|mega|giga|tera|kibi|mebi|gibi|tebi){_BYTES}|{_BYTES})"
+_SIZE = re.compile(rf"({NUMBER})\s*{UNIT}?(?:/s(?:ec)?|ps)?", re.IGNORECASE | re.ASCII)
+BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " "))
 
 
 def parse_size(value: str) -> int:
@@ -16,11 +23,14 @@ def parse_size(value: str) -> int:
 
     Raises ValueError for anything else.
     """
-    match = _SIZE.fullmatch(value.strip())
+    match = _SIZE.fullmatch(value.translate(BLANKS).strip())
     if not match:
         raise ValueError(f"{value!r} is not a size. Write it like 500MB, 20GB or 1.5GiB.")
-    number, unit = match.groups()
-    return int(Decimal(_plain(number)) * _UNITS[(unit or "").lower()])
+    number, short, long = match.groups()
+    unit = (short or "").lower()
+    if long:
+        unit = long[0].lower() + ("i" if long.lower().endswith("bi") else "")
+    return int(Decimal(_plain(re.sub(r"[ '’_]", "", number))) * _UNITS[unit])
 
 
 def _plain(number: str) -> str:

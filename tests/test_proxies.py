@@ -27,6 +27,7 @@ def owner() -> Client:
         ("WS", "http"),
         ("https,http", "https"),
         (" wss , http", "https"),
+        ('"https"', "https"),
     ],
 )
 def test_each_spelling_of_the_forwarded_scheme(header, scheme):
@@ -64,6 +65,23 @@ def test_no_spelling_of_https_leads_in_a_circle(settings, word):
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("proto=https", 200),
+        ('for="[::1]";Proto="HTTPS";by=x, for=b;proto=http', 200),
+        ("for=a;proto=wss", 200),
+        ("for=a", 301),
+        ("for=a;proto=http, for=b;proto=https", 301),
+    ],
+)
+def test_the_header_of_the_standard_counts_where_the_other_is_missing(settings, header, status):
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_PROXY_SSL_HEADER = True, ("HTTP_X_FORWARDED_PROTO", "https")
+    visitor = Client(SERVER_NAME="localhost")
+    assert visitor.get("/login/", headers={"forwarded": header}).status_code == status
+    assert visitor.get("/login/", headers={"forwarded": header, "x-forwarded-proto": "http"}).status_code == 301
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/livez"])
 @pytest.mark.parametrize("host", ["evil.example", "a b", ""])
 @pytest.mark.parametrize("method", ["get", "head"])
@@ -93,6 +111,26 @@ def test_head_answers_as_get_without_a_body(owner, path):
     full, head = owner.get(path), owner.head(path)
     assert (head.status_code, head.content) == (full.status_code, b"")
     assert head["Content-Type"] == full["Content-Type"]
+
+
+def test_head_of_what_is_streamed_says_no_length_that_is_not_so(owner):
+    head = owner.head("/api/activity/export?format=csv")
+    assert (head.status_code, head.getvalue()) == (200, b"")
+    assert head.get("Content-Length") == owner.get("/api/activity/export?format=csv").get("Content-Length")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/settings", "GET, HEAD, PATCH"),
+        ("/api/presets/refresh", "POST"),
+        ("/api/storage/file", "DELETE"),
+    ],
+)
+def test_options_lists_the_methods_and_permits_no_other_origin(owner, path, allowed):
+    answer = owner.options(path, headers={"origin": "https://evil.example"})
+    assert (answer.status_code, answer["Allow"], answer.content) == (204, allowed, b"")
+    assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
 def test_head_of_what_only_takes_a_post_is_refused(owner):

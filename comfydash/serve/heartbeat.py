@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
-LIMIT = float(os.environ.get("COMFYDASH_HEARTBEAT_LIMIT", "30"))  # seconds; lowered by tests only
+from comfydash.places import seconds
+
+LIMIT = seconds("COMFYDASH_HEARTBEAT_LIMIT", 30)  # seconds; lowered by tests only
 
 
 class Heartbeat:

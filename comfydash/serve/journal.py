@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from comfydash.logfile import Line, RotatingFile
+from comfydash.logfile import Line, RotatingFile, no_log_file
 from volumes.files import make_private
 
 LARGEST, KEPT = 10 * 2**20, 5  # bytes of one file, number of older ones
@@ -22,7 +22,7 @@ def open_log(folder: Path) -> Path:
             make_private(older)
         handlers.append(RotatingFile(str(file)))
     except OSError as error:
-        sys.stderr.write(f"No log file: {error}. Set COMFYDASH_LOG_DIR to a writable folder.\n")
+        sys.stderr.write(f"{no_log_file(error)}\n")
     for handler in handlers:
         handler.setFormatter(Line())
     logging.basicConfig(level=logging.INFO, handlers=handlers)

@@ -58,6 +58,17 @@ class Request(WebRequest):  # type: ignore[misc]  # daphne and twisted have no t
     limit = ORDINARY_BODY
     received = 0
 
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """As in Twisted, but for the forms, which that reads too, whole in memory, and refuses without a word.
+
+        They are Django's.
+        """
+        self.content.seek(0)
+        self.args: dict[bytes, list[bytes]] = {}
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.process()
+
     def handleContentChunk(self, data: bytes) -> None:
         self.received += len(data)
         if self.received > self.limit:  # a chunked body, which does not say its length

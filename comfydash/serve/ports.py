@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 from pathlib import Path
 
@@ -13,10 +14,15 @@ LISTENING = "0A"  # the state column of /proc/net/tcp, proc(5)
 
 def listen(host: str, port: int) -> socket.socket:
     """Raises CannotStart, naming who has the port where the system lets us see it."""
+    host = re.sub(r"^\[(.*)\]$", r"\1", host.strip())  # as an address is written with a port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    except socket.gaierror as error:
-        raise CannotStart(f"--host {host} is no address of this machine ({error.strerror}). Try 127.0.0.1.") from error
+    except (socket.gaierror, UnicodeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no name"
+        raise CannotStart(
+            f"--host {host[:100]!r} is no address of this machine ({reason}). Try 127.0.0.1; the port has an option of "
+            "its own, --port."
+        ) from error
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:

@@ -131,14 +131,23 @@ def _invite(host: str, port: int) -> None:
     try:
         url = login_links.base_url(host, port)
         if access.password_source():
-            sys.stdout.write(f"Open {url}/\n")
+            _print(f"Open {url}/\n")
         else:
-            sys.stdout.write(
-                f"No password is set. Log in once, within 30 minutes, with\n  {url}{login_links.create()}\n"
-            )
-        sys.stdout.flush()
+            _print(f"No password is set. Log in once, within 30 minutes, with\n  {url}{login_links.create()}\n")
     except DatabaseError as error:
         log.warning("No login link: %s", error)
+
+
+def _print(text: str) -> None:
+    """For whoever looks at the terminal alone: a login link does not belong into the log."""
+    try:
+        if sys.stdout is None:  # started with it closed
+            raise OSError("standard output is closed")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  (what is left goes nowhere)
+        log.warning("The address was not printed (%s). Ask for it with: manage.py login_link", error)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import time
 
-LIMIT = float(os.environ.get("COMFYDASH_PULSE_LIMIT", "60"))  # seconds without an answer; lowered by tests only
+from comfydash.places import seconds
+
+LIMIT = seconds("COMFYDASH_PULSE_LIMIT", 60)  # seconds without an answer; lowered by tests only
 QUESTIONS = 4  # in a limit; none is given up before the limit, so that a slow answer on a busy machine counts
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # compared, not bound

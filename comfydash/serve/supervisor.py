@@ -36,8 +36,8 @@ ROLES: tuple[Role, Role] = ("web", "worker")
 
 def main(arguments: list[str]) -> int:
     chosen = options.parse(arguments)
-    log_file = open_log(places.log_dir())
     try:
+        log_file = open_log(places.log_dir())
         return Supervisor(chosen, places.data_dir(), log_file).run()
     except CannotStart as trouble:
         log.error("%s", trouble)

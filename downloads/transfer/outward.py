@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import ssl
 from pathlib import Path
 from urllib.request import getproxies, proxy_bypass
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # the first that is set counts
+FOLDER = "SSL_CERT_DIR"
 SCHEMES = frozenset({"http", "https", "ftp", "all"})
 
 
 def adopt_certificates() -> None:
-    """Make requests trust SSL_CERT_FILE where none of its own variables is set; it does not look there by itself."""
-    named = os.environ.get("SSL_CERT_FILE", "").strip()
-    if named and not any(os.environ.get(name, "").strip() for name in BUNDLES[:2]):
+    """Make requests trust SSL_CERT_FILE or SSL_CERT_DIR where none of its own variables is set; it does not look there
+    by itself. A folder without certificates is not adopted: the usual authorities stay.
+    """
+    if any(os.environ.get(name, "").strip() for name in BUNDLES[:2]):
+        return
+    if named := os.environ.get("SSL_CERT_FILE", "").strip():
         os.environ["REQUESTS_CA_BUNDLE"] = named
+    elif (folder := os.environ.get(FOLDER, "").strip()) and not _fault_of_folder(Path(folder)):
+        os.environ["REQUESTS_CA_BUNDLE"] = folder
 
 
 def certificate_problem() -> str:
@@ -29,12 +36,14 @@ def certificate_problem() -> str:
             name = "SSL_CERT_FILE"
         what = _fault_of_bundle(Path(named))
         return f"{name} names {named}, which {what}: no https address can be reached." if what else ""
-    return ""
+    folder = os.environ.get(FOLDER, "").strip()
+    what = _fault_of_folder(Path(folder)) if folder else ""
+    return f"{FOLDER} names {folder}, which {what}: the usual authorities are trusted." if what else ""
 
 
 def _fault_of_bundle(bundle: Path) -> str:
     if bundle.is_dir():
-        return "" if any(bundle.iterdir()) else "is an empty folder"
+        return _fault_of_folder(bundle)
     if not bundle.exists():
         return "is not there"
     try:
@@ -44,6 +53,15 @@ def _fault_of_bundle(bundle: Path) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     return ""
+
+
+def _fault_of_folder(folder: Path) -> str:
+    try:
+        names = [entry.name for entry in folder.iterdir()]
+    except OSError as error:
+        return "is not there" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+    hashed = any(re.fullmatch(r"[0-9a-f]{8}\.\d+", name) for name in names)
+    return "" if hashed else "holds no certificate under the hash of its name (openssl rehash makes these)"
 
 
 def socks_problem(host: str = "") -> str:

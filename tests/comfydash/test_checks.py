@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from django.core.checks import run_checks
 from django.db import connection
 
+from comfydash.logfile import RotatingFile
 from tests.comfydash.serving import ROOT
 
 
@@ -100,3 +102,18 @@ def test_check_deploy_is_clean_where_all_is_tls(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout
+
+
+@pytest.mark.django_db
+def test_a_redis_that_does_not_answer_is_said_without_its_password(installed, settings):
+    settings.REDIS_URL = "redis://:hunter2@127.0.0.1:1/0"
+    [message] = run_checks(tags=["comfydash"], databases=["default"])
+    assert (message.id, "hunter2" in message.msg) == ("comfydash.W011", False)
+
+
+def test_a_log_that_cannot_be_opened_costs_its_lines_and_is_said_once(tmp_path, capsys):
+    handler = RotatingFile("/proc/no.log", delay=True)
+    record = logging.LogRecord("x", logging.INFO, "x", 1, "a line", None, None)
+    handler.handle(record)
+    handler.handle(record)
+    assert capsys.readouterr().err.count("The log file is not written") == 1

@@ -33,6 +33,9 @@ COMMANDS = [
     ("prune_activity",),
     ("login_link",),
     ("backup_database", "none.db"),
+    ("clearsessions",),
+    ("dumpdata", "activity"),
+    ("changepassword", "nobody"),
 ]
 
 
@@ -106,6 +109,19 @@ def test_a_reader_that_leaves_is_no_trouble(fresh: Path) -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
+PRINT = "from comfydash.serve import prepare; prepare._print('http://127.0.0.1:8082/login/link/secret')"
+
+
+@pytest.mark.parametrize("where", [">/dev/full", ">&-"])
+def test_serve_goes_on_where_its_address_cannot_be_printed(fresh: Path, where: str) -> None:
+    command = ["sh", "-c", f'exec "$0" -c "$1" {where}', sys.executable, PRINT]
+    done = subprocess.run(command, env=environment(fresh), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "manage.py login_link" in done.stderr
+    assert "secret" not in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

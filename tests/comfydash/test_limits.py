@@ -54,6 +54,15 @@ def served() -> Iterator[Served]:
     assert process.wait(timeout=5) == 0
 
 
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data; boundary=x", "multipart/form-data", 'multipart/form-data; boundary="\xff"']
+)
+@pytest.mark.parametrize("body", [b"\xff\xfe" * 500, b"--x\r\nContent-Disposition: form-data"])
+def test_a_form_that_is_broken_reaches_the_application_which_refuses_it_in_words(served, body, content_type):
+    status, _, text = served.ask("POST", "/api/workflows/scan?x=1", body, {"Content-Type": content_type})
+    assert (status, text) == (200, f"{len(body)} ")
+
+
 def test_an_ordinary_body_arrives_whole(served):
     status, headers, text = served.ask("POST", "/settings/", b"x" * ORDINARY_BODY)
     assert (status, text) == (200, f"{ORDINARY_BODY} ")

@@ -122,7 +122,11 @@ def test_the_kernel_chooses_a_port_and_the_next_caller_learns_who_has_it():
 
 @pytest.mark.parametrize(
     ("host", "sentence"),
-    [("203.0.113.7", "is not an address of this machine"), ("no such name", "is no address of this machine")],
+    [
+        ("203.0.113.7", "is not an address of this machine"),
+        ("no such name", "is no address of this machine"),
+        ("a" * 300, "is no address of this machine"),
+    ],
 )
 def test_an_address_that_is_not_ours(host, sentence):
     with pytest.raises(CannotStart, match=sentence):

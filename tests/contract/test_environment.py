@@ -191,7 +191,29 @@ def test_a_database_address_that_is_none_is_refused_by_name(tmp_path: Path) -> N
             '"Dash.example",.a.example,*.b.c',
             "dash.example .a.example .b.c",
         ),
-        ("COMFYDASH_ALLOWED_HOSTS", "EXTRA_ALLOWED_HOSTS", "a b, [::1]:80", ["[::1]"]),
+        (
+            "COMFYDASH_ALLOWED_HOSTS",
+            "EXTRA_ALLOWED_HOSTS",
+            "a b;c\nd, [::1]:80 2001:db8::1",
+            ["a", "b", "c", "d", "[::1]"],
+        ),
+        (
+            "COMFYDASH_ALLOWED_HOSTS",
+            "EXTRA_ALLOWED_HOSTS",
+            """['a.example', "b.example."]""",
+            ["a.example", "b.example"],
+        ),
+        (
+            "COMFYDASH_TRUSTED_ORIGINS",
+            "CSRF_TRUSTED_ORIGINS",
+            "wss://a.b 'https://c.d'",
+            ["https://a.b", "https://c.d"],
+        ),
+        ("HF_ENDPOINT", "HF_ENDPOINT", "https:/hub.example", "https://hub.example"),
+        ("HF_ENDPOINT", "HF_ENDPOINT", "http//hub.example/x/", "http://hub.example/x"),
+        ("HF_ENDPOINT", "HF_ENDPOINT", "“https://hub.example”", "https://hub.example"),
+        ("COMFYDASH_PRESETS_URL", "PRESETS_URL", "https://raw.example/p.yaml#L3", "https://raw.example/p.yaml"),
+        ("COMFYDASH_WORKFLOW_DIRS", "WORKFLOW_DIRS", '"/a b":"/c"', ["/a b", "/c"]),
         ("COMFYDASH_CONNECTIONS", "preference:connections", '"4"', 4),
         ("COMFYDASH_AUTH", "AUTH_ON", "'off'", False),
         ("COMFYDASH_PASSWORD", "PASSWORD", '"quoted"', '"quoted"'),
@@ -214,6 +236,18 @@ def test_what_people_write_is_read_as_they_mean_it(
         ("HF_ENDPOINT", "https://hub.example?x=1"),
         ("HF_ENDPOINT", "https://hub.example:99999"),
         ("HF_ENDPOINT", "two words"),
+        ("HF_ENDPOINT", "/etc/hub"),
+        ("HF_ENDPOINT", "https:"),
+        ("COMFYDASH_PRESETS_URL", "./presets.yaml"),
+        ("COMFYDASH_PRESETS_URL", "presets.yaml"),
+        ("REDIS_URL", "redis://h:port/0"),
+        ("REDIS_URL", "redis://h:99999/0"),
+        ("REDIS_URL", "redis://h/name"),
+        *(
+            (name, "~nobody_of_that_name/x")
+            for name in ("COMFYDASH_WORKSPACE", "COMFYDASH_MODELS_DIR", "COMFYDASH_EXTRA_MODEL_PATHS")
+        ),
+        ("COMFYDASH_WORKFLOW_DIRS", "/a:~nobody_of_that_name/x"),
         ("COMFYDASH_PRESETS_URL", "file:///etc/presets.yaml"),
         ("REDIS_URL", "localhost:6379"),
         ("DATABASE_URL", "mysql://u:p@h/d"),
@@ -239,19 +273,66 @@ def test_the_start_names_what_was_read_otherwise_and_what_is_unknown(tmp_path: P
     said = checked(
         tmp_path,
         COMFYDASH_TRUSTED_ORIGINS="https://dash.example/",
-        COMFYDASH_ALLOWED_HOSTS="a b",
+        COMFYDASH_ALLOWED_HOSTS="a.*.b",
         COMFYDASH_MODEL_DIR="/m",
         COMFYDASH_WORKFLOW_DIRS="/no/such",
         REQUESTS_CA_BUNDLE=str(empty),
         HF_ENDPOINT="hub.example",
     )
     assert "COMFYDASH_TRUSTED_ORIGINS: “https://dash.example/” is read as https://dash.example." in said
-    assert "COMFYDASH_ALLOWED_HOSTS: “a b” is no name of a host" in said
+    assert "COMFYDASH_ALLOWED_HOSTS: “a.*.b” is no name of a host" in said
     assert "COMFYDASH_MODEL_DIR is not known" in said
     assert "Is COMFYDASH_MODELS_DIR meant?" in said
     assert "COMFYDASH_WORKFLOW_DIRS names /no/such" in said
     assert f"REQUESTS_CA_BUNDLE names {empty}, which holds no certificate" in said
-    assert "HF_ENDPOINT names no scheme and is read as https://hub.example." in said
+    assert "HF_ENDPOINT=hub.example is read as https://hub.example." in said
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"COMFYDASH_MODELS_DIR": "/no/such"}, "COMFYDASH_MODELS_DIR names /no/such, which is not there"),
+        ({"MODEL_BASE_PATH": "/no/such"}, "MODEL_BASE_PATH names /no/such, which is not there"),
+        ({"COMFYDASH_LOG_DIR": "/tmp/$USER"}, "COMFYDASH_LOG_DIR=/tmp/$USER: “$” is a letter"),
+        ({"COMFYDASH_RUN_DIR": "/dev/null"}, "COMFYDASH_RUN_DIR=/dev/null: the local sockets cannot lie there"),
+        ({"COMFYDASH_RUN_DIR": "/tmp/" + "r" * 50}, "more than 45 bytes"),
+        ({"COMFYDASH_HF_TOKEN": "x"}, "Is HF_TOKEN meant, without COMFYDASH_ in front?"),
+        ({"COMFY_DASH_PASSWORD": "x"}, "Is COMFYDASH_PASSWORD meant?"),
+        ({"COMFYDASH_PORT": "1"}, "--port 8082"),
+        ({"SSL_CERT_DIR": "/no/such"}, "SSL_CERT_DIR names /no/such, which is not there: the usual"),
+        ({"REQUESTS_CA_BUNDLE": "/proc/self/fd"}, "holds no certificate under the hash of its name"),
+        ({"NO_PROXY": "localhost, http://hub.example"}, "NO_PROXY: “http://hub.example” excepts nothing"),
+        ({"no_proxy": "*.example"}, "no_proxy: “*.example” excepts nothing"),
+        ({"HTTP_PROXY": "http//proxy:3128"}, "HTTP_PROXY cannot be used: a proxy's address ends with its port"),
+    ],
+)
+def test_what_names_nothing_or_does_nothing_is_said(tmp_path: Path, variables: dict[str, str], said: str) -> None:
+    assert said in checked(tmp_path, **variables)
+
+
+def test_what_is_as_it_should_be_is_not_spoken_of(tmp_path: Path) -> None:
+    said = checked(
+        tmp_path,
+        COMFYDASH_MODELS_DIR=str(tmp_path),
+        COMFYDASH_RUN_DIR="/tmp",
+        NO_PROXY="localhost,127.0.0.1,::1,.example.com,10.0.0.0/8,host:80",
+        HTTPS_PROXY="http://user:password@proxy:3128/",
+        COMFYDASH_ALLOWED_HOSTS="a.example b.example",
+        HF_ENDPOINT="https://hub.example/",
+    )
+    assert "no issues" in said
+
+
+def test_a_folder_of_hashed_certificates_is_trusted(tmp_path: Path) -> None:
+    (tmp_path / "0a1b2c3d.0").write_text("")
+    process = started(tmp_path, ["AUTH_ON"], SSL_CERT_DIR=str(tmp_path))
+    assert process.returncode == 0
+    code = "import os; from comfydash import settings; print(os.environ.get('REQUESTS_CA_BUNDLE'))"
+    environment = {"PATH": os.environ["PATH"], "COMFYDASH_WORKSPACE": str(tmp_path), "SSL_CERT_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == str(tmp_path), done.stderr
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])

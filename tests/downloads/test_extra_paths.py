@@ -1,11 +1,13 @@
 """ComfyUI's extra_model_paths.yaml: read as ComfyUI reads it, and each fault with its line."""
 
+# ruff: noqa: PTH100, PTH111, PTH117, PTH118, PTH120  # as_comfyui is written as ComfyUI is
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.checks import run_checks
 
 from downloads import disk
@@ -97,3 +99,102 @@ def test_the_fault_is_a_check_of_the_start(tmp_path: Path, settings) -> None:
     disk.forget()
     messages = [message for message in run_checks(tags=["comfydash"]) if message.id == "comfydash.W006"]
     assert ["line 2: a tab" in message.msg for message in messages] == [True]
+
+
+def as_comfyui(text: str, place: Path) -> dict[str, list[str]]:
+    """ComfyUI's utils/extra_config.py and folder_paths.add_model_folder_path, which are not installed here."""
+    kinds: dict[str, list[str]] = {}
+    here = os.path.dirname(os.path.abspath(place))
+    for section in (config := yaml.safe_load(text)):
+        conf = config[section]
+        if conf is None:
+            continue
+        base = None
+        if "base_path" in conf:
+            base = os.path.expandvars(os.path.expanduser(conf.pop("base_path")))
+            base = base if os.path.isabs(base) else os.path.abspath(os.path.join(here, base))
+        first = conf.pop("is_default") if "is_default" in conf else False
+        for kind in conf:
+            for line in conf[kind].split("\n"):
+                if line:
+                    folder = os.path.normpath(os.path.join(base or here, line))
+                    folders = kinds.setdefault(
+                        {"unet": "diffusion_models", "clip": "text_encoders"}.get(kind, kind), []
+                    )
+                    if first and folder in folders:
+                        folders.remove(folder)
+                    if folder not in folders:
+                        folders.insert(0 if first else len(folders), folder)
+    return kinds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"a:\n  vae: /a\nb:\n  vae: /b\n  is_default: {word}\n" for word in ("1", "y", '"no"', "[1]", "on", "2.5")),
+        *(f"a:\n  vae: /a\nb:\n  vae: /b\n  is_default: {word}\n" for word in ("0", "no", '""', "", "~", "off", "[]")),
+        "a:\n  base_path: ~nobody_of_that_name/m\n  vae: v\n",
+        "a:\n  base_path: $NO_SUCH_VARIABLE/x\n  vae: ~/v\n",
+        "a:\n  vae: /a\na:\n  vae: /b\n",
+        "a:\n  base_path: /x\n  base_path: /y\n  vae: v\n  vae: w\n",
+        "a: &a\n  base_path: /x\n  vae: v\nb: *a\n",
+        "a: &a\n  base_path: /x\n  vae: v\nb: &b\n  <<: *a\n  clip: c\nc:\n  <<: *b\n  base_path: /z\n",
+        "a: &a {base_path: /x, vae: v}\nb: &b {base_path: /y, vae: w, loras: l}\nc:\n  <<: [*a, *b]\n",
+        'a:\n  vae: "/v "\n  loras: |\n    /a\n      /b\n    /c \n',
+        'a:\n  vae: "/v\u2028w"\n  loras: "/a\\n/b"\n  clip: >\n    /c\n    /d\n',
+        "1:\n  base_path: /x\n  vae: v\n",
+        "a:\n  vae: |\n    # no comment here\n    /v # nor here\n",
+        '{"a": {"base_path": "/x", "vae": "v\\nw"}}',
+    ],
+)
+def test_odd_forms_are_read_as_comfyui_reads_them(tmp_path: Path, text: str) -> None:
+    read = found(tmp_path, text)
+    assert {kind: list(map(str, folders)) for kind, folders in read.kinds.items()} == as_comfyui(
+        text, tmp_path / "extra_model_paths.yaml"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "words", "kinds"),
+    [
+        ("a:\n  vae: /v\na:\n  loras: /l\n", 3, "“a” is there twice in the file, in line 1 too", {"loras"}),
+        ("a:\n  vae: /v\n  vae: /w\n", 3, "“vae” is there twice", {"vae"}),
+        ("a: &a {base_path: /, vae: v}\nb: *a\n", 1, "without base_path", {"vae"}),
+        ('a:\n  vae: "/v "\n', 2, "blanks", {"vae"}),
+        ("a:\n  vae: 5\n", 2, "“5” is no text", {"vae"}),
+        ("a:\n  base_path: [/x]\n  vae: v\n", 2, "“base_path” has a list", {"vae"}),
+        ("a:\n  base_path:\n  vae: v\n", 2, "“base_path” has no path", {"vae"}),
+        ("a:\n  vae: !x /v\n", 2, "the tag !x", {"vae"}),
+        ("a:\n  <<: x\n  vae: /v\n", 2, "“<<” names nothing", {"vae"}),
+        ("a:\n  vae: /v\n---\nb:\n  loras: /l\n", 3, "a second document", {"vae", "loras"}),
+        ("a: {vae: /v}\nb:\n  x: y\n  loras: /l\0\n", 4, "a control character", {"vae"}),
+        ('a:\n  vae: /v\n  loras: "/l\n  clip: /c\nb: {gligen: /g}\n', 3, "never closed", {"gligen"}),
+        ("a:\n  loras: *x\nb: {vae: /v}\n", 2, "the alias here", {"vae"}),
+        *(
+            ("a:\n  vae: /v\n".encode(name), 1, "text, which ComfyUI cannot read", {"vae"})
+            for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
+        ),
+    ],
+)
+def test_what_stops_comfyui_or_means_something_else_is_said(
+    tmp_path: Path, data: str | bytes, line: int, words: str, kinds: set[str]
+) -> None:
+    test_what_is_wrong_is_said_with_its_line_and_hides_nothing_else(tmp_path, data, line, words, kinds)
+
+
+def test_sections_that_were_read_one_by_one_are_not_taken_for_aliases(tmp_path: Path) -> None:
+    broken = "".join(f"s{number}: {{vae: /{number}}}\n" for number in range(200))
+    read = found(tmp_path, "\tx\n" + broken)
+    assert len(read.kinds["vae"]) == 200
+    assert [fault for fault in read.faults if "alias" in fault] == []
+
+
+def test_merges_of_merges_and_endless_lists_end(tmp_path: Path) -> None:
+    bomb = "a0: &a0 {vae: /v}\n" + "".join(
+        f"a{level}: &a{level}\n  <<: [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 15)
+    )
+    assert any("the rest is left out" in fault for fault in found(tmp_path, bomb).faults)
+    lines = "a:\n  k0: &k |\n" + "".join(f"    /{number}\n" for number in range(500))
+    read = found(tmp_path, lines + "".join(f"  k{number}: *k\n" for number in range(1, 50)))
+    assert sum(map(len, read.kinds.values())) == 5000
+    assert "kB and is not read" in found(tmp_path, "#" * 2**18 + "\na: {vae: /v}\n").faults[0]

@@ -81,6 +81,13 @@ def test_a_whole_preset_is_read() -> None:
         ("", None),
         ("large", None),
         ("9" * 40 + "GB", None),
+        ("4,2 Go", 4_200_000_000),
+        ("4.2\u00a0GB", 4_200_000_000),
+        ("3 to 4 GB", 4_000_000_000),
+        ("14B, fp8, 9.1 GB", 9_100_000_000),
+        ("4.2 gigabytes", 4_200_000_000),
+        ("4.2", None),
+        ("0", 0),
     ],
 )
 def test_sizes_as_people_write_them(written: str, size: int | None) -> None:
@@ -253,7 +260,7 @@ def test_an_alias_bomb_in_the_files_is_cheap() -> None:
     assert parse_document(text).presets["A"].problem
 
 
-@pytest.mark.parametrize("front", ["models/", "ComfyUI/models/", "./models/", "comfyui/Models/"])
+@pytest.mark.parametrize("front", ["models/", "ComfyUI/models/", "./models/", "comfyui/Models/", "models/models/"])
 def test_the_models_folder_in_front_of_a_path_is_taken_off_and_said(front: str) -> None:
     found = parse_document(document({"A": preset(file(f"{front}loras/x.safetensors"))})).presets["A"]
     assert [one.path for one in found.files] == ["loras/x.safetensors"]
@@ -269,6 +276,7 @@ def test_the_models_folder_in_front_of_a_path_is_taken_off_and_said(front: str) 
         ("text_encoder/x.safetensors", "Is text_encoders meant?"),
         ("LORAS/x.safetensors", "Is loras meant?"),
         ("x.safetensors", "names no folder"),
+        ("ComfyUI/vae/x.safetensors", "has no folder ComfyUI"),
         ("loras/x.zip", "does not unpack"),
     ],
 )
@@ -325,3 +333,11 @@ def test_a_second_document_in_the_file_is_said() -> None:
 def test_windows_ends_of_lines_and_its_mark_of_utf8_are_no_fault() -> None:
     found = parse_document(b"\xef\xbb\xbf" + document({"A": preset()}).replace(b"\n", b"\r\n"))
     assert (list(found.presets), found.problems) == (["A"], ())
+
+
+@pytest.mark.parametrize(("word", "read"), [("Y", True), ("n", False), ("off", False), ("On", True), ("1", True)])
+def test_yes_and_no_are_read_in_every_spelling(word: str, read: bool) -> None:
+    text = f"presets: {{A: {{files: [{{path: vae/x.pt, url: 'https://h/x.pt', optional: {word}}}]}}}}"
+    found = parse_document(text.encode()).presets["A"]
+    assert [one.optional for one in found.files] == [read]
+    assert [warning for warning in found.warnings if "optional" in warning] == []
