@@ -155,6 +155,25 @@ def _write_excl(file: Path, data: bytes, mode: int) -> None:
         raise
 
 
+def takes_random_writes(folder: Path) -> bool:
+    """Whether files there can be written in any order, as a database has to. Raises OSError if nothing can be."""
+    probe = folder / f".locks.{secrets.token_hex(4)}"
+    descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(descriptor, b"last", 8192)
+        os.pwrite(descriptor, b"first", 0)
+        return os.pread(descriptor, 5, 0) == b"first"
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        log.debug("No random writes in %s: %s", folder, error)
+        return False
+    finally:
+        with suppress(OSError):  # what it says only now
+            os.close(descriptor)
+        probe.unlink(missing_ok=True)
+
+
 def make_private(file: Path, *, create: bool = False) -> None:
     """Readable by us alone, before anything is in it; one that is not there only when asked for. Raises OSError."""
     if create and not file.exists():

@@ -65,8 +65,8 @@ def _prepare_database(alone: bool) -> None:
     from downloads.drain import fail_interrupted
 
     file: Path | None = None if settings.DATABASE_URL else settings.DATABASE_FILE
-    with FileLock(settings.DATA_DIR / "prepare.lock"):  # two containers may start at once
-        try:
+    try:
+        with FileLock(settings.DATA_DIR / "prepare.lock"):  # two containers may start at once
             if file:
                 rescue.set_aside_if_needed(file, alone)
             messages = checks.run_checks(tags=["comfydash"], databases=["default"])
@@ -78,8 +78,8 @@ def _prepare_database(alone: bool) -> None:
                 rescue.carry_over(file)
             if interrupted := fail_interrupted():
                 log.warning("%d installs were interrupted. Retry continues where their bytes end.", interrupted)
-        except (DatabaseError, OSError) as error:
-            raise CannotStart(database.explain(error, file or "of DATABASE_URL")) from error
+    except (DatabaseError, OSError) as error:
+        raise CannotStart(database.explain(error, file or "of DATABASE_URL")) from error
     log.info(
         "Database: %s", f"{file}, {settings.SQLITE_JOURNAL_MODE} journal" if file else "the one that DATABASE_URL names"
     )

@@ -279,7 +279,7 @@ class Partial:
             if self._journaled > state.LARGEST:
                 self._write_journal_anew()
             with at_any_offset(self.place):  # behind what an earlier line wrote
-                os.write(self.journal, line)
+                _write_all(self.journal, line)
         self._journaled += len(line)
 
     def _write_journal_anew(self) -> None:
@@ -289,11 +289,20 @@ class Partial:
         with writing(self.place):
             delete_beneath(self.root, fresh)
             handle = open_beneath(self.root, fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
-            os.write(handle, lines)
-            flush_data(handle)
-            with folder_beneath(self.root, fresh) as (folder, name):
-                rename_over(name, name.removesuffix(NEW), folder)
-        os.close(self.journal)
+            try:
+                with at_any_offset(self.place):
+                    _write_all(handle, lines)
+                    flush_data(handle)
+                with folder_beneath(self.root, fresh) as (folder, name):
+                    rename_over(name, name.removesuffix(NEW), folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.close(handle)
+                with suppress(OSError, TransferError):
+                    delete_beneath(self.root, fresh)
+                raise
+        with suppress(OSError):  # its bytes count no more
+            os.close(self.journal)
         self.journal, self._journaled = handle, len(lines)
 
     # --- the end -------------------------------------------------------------------------------------------------
@@ -367,6 +376,11 @@ def _takes_new_files(root: Path, path: str) -> bool:
     except (TransferError, OSError):
         return False
     return True
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
 
 
 def flush_data(handle: int) -> None:
