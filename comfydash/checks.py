@@ -17,6 +17,7 @@ from comfydash.filesystem import file_system_type
 from comfydash.schema import schema
 from downloads.extra_paths import extra_model_paths
 from downloads.transfer import outward
+from volumes.files import keeps_modes
 
 TAG = "comfydash"
 
@@ -55,7 +56,10 @@ def secret_key(**kwargs: Any) -> list[CheckMessage]:
         return [
             Warning(
                 f"Others on this machine can read the secret key {file}, and log in with it.",
-                hint=f"Run: chmod 600 {file}",
+                hint=f"Run: chmod 600 {file}"
+                if keeps_modes(settings.DATA_DIR)
+                else "Its volume keeps no permissions. Mount it with umask=077, or set COMFYDASH_DATA_DIR to a folder "
+                "on a local disk.",
                 id="comfydash.W002",
             )
         ]

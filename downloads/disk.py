@@ -20,11 +20,13 @@ from downloads import extra_paths
 from downloads.beside import original
 from downloads.extra_paths import ALIASES
 from downloads.transfer.file_names import composed, shown
+from volumes.files import OLD
+from volumes.locks import touch
 
 log = logging.getLogger(__name__)
 
 PART_SUFFIX = ".part"
-STATE_SUFFIXES = (".part.state", ".part.state.new")  # the journal beside a .part
+STATE_SUFFIXES = (".part.state", ".part.state.new", f".part.state{OLD}")  # the journal beside a .part
 CHANGED = "models.changed"  # a file in the data directory whose time says when the models folders changed
 MAX_AGE = 2.0  # seconds that a scan is believed
 MAX_FOLDER_AGE = 30.0  # seconds that the list of one unchanged folder is believed: files may grow in place
@@ -132,7 +134,9 @@ def changed() -> None:
     """This process put a file there or took one away: every process is to look again, at once."""
     forget()
     try:
-        (settings.DATA_DIR / CHANGED).touch()
+        file = settings.DATA_DIR / CHANGED
+        file.touch(mode=0o600)
+        touch(file)  # on volumes that let nobody set times too
     except OSError as error:
         log.debug("Others see the change a little later: %s", error)
 

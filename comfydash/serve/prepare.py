@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,12 +114,16 @@ def _sweep() -> None:
     """Drafts that killed writers left. Nobody else runs now but commands, whose own drafts are spared."""
     from django.conf import settings
 
+    from comfydash import database
+
     folders = [
         settings.DATA_DIR,
         settings.DATA_DIR / "thumbnails",
         settings.PRESETS_FILE.resolve().parent,
         settings.WORKFLOW_DIRS[0],
     ]
+    for scratch in settings.DATA_DIR.glob(f"{database.SCRATCH}*"):  # copies of a whole database
+        shutil.rmtree(scratch, ignore_errors=True)
     if swept := sweep_drafts(folders) + sweep_drafts(folders[:1], DRAFTS) + sweep_drafts(folders[1:2], (".",)):
         log.info("%d unfinished files of writers that were killed are gone.", swept)
 

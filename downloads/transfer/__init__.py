@@ -13,7 +13,14 @@ from downloads.transfer.disk import DiskSpace, disk_space
 from downloads.transfer.errors import Stopped, TransferError
 from downloads.transfer.fetch import fetch
 from downloads.transfer.options import Facts, Options, Progress, Published, Tick, Wanted
-from downloads.transfer.partial import PART_SUFFIX, STATE_SUFFIX, discard_partial, partial_bytes, reserved_bytes
+from downloads.transfer.partial import (
+    PART_SUFFIX,
+    STATE_SUFFIX,
+    discard_partial,
+    partial_bytes,
+    recover_replaced,
+    reserved_bytes,
+)
 from downloads.transfer.paths import parse_model_path
 from downloads.transfer.probe import peek, probe, probe_all
 from downloads.transfer.room import LEAST_MISSING
@@ -47,6 +54,7 @@ __all__ = [
     "peek",
     "probe",
     "probe_all",
+    "recover_replaced",
     "reserved_bytes",
     "stat_beneath",
 ]

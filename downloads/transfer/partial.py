@@ -27,7 +27,7 @@ from downloads.transfer.beneath import (
 from downloads.transfer.errors import TransferError
 from downloads.transfer.extents import Extents
 from downloads.transfer.state import Identity
-from volumes.files import rename_over, sync_file, sync_folder
+from volumes.files import OLD, recover, rename_over, sync_file, sync_folder
 from volumes.locks import lock_open_file
 
 PART_SUFFIX = ".part"
@@ -73,8 +73,17 @@ def discard_partial(root: Path, path: str) -> None:
 
 
 def _delete_journal(root: Path, path: str) -> None:
-    for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW):
+    for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW, STATE_SUFFIX + OLD):
         delete_beneath(root, path + suffix)
+
+
+def recover_replaced(root: Path, path: str) -> None:
+    """Where a volume replaces no names, a kill in the middle of it left a file beside its name: give it back.
+
+    Nobody may be publishing there. Raises TransferError and OSError.
+    """
+    with suppress(FileNotFoundError), folder_beneath(root, path) as (folder, name):
+        recover(name, folder)
 
 
 def _stored_state(root: Path, path: str) -> state.State | None:
@@ -111,6 +120,8 @@ class Partial:
         with writing(self.place):
             self.handle = self._open()
             try:
+                recover_replaced(root, path)
+                recover_replaced(root, path + STATE_SUFFIX)
                 self.journal = _open_to_write(root, path + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             except (TransferError, OSError):
                 os.close(self.handle)  # and with it the lock
