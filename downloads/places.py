@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from downloads.disk import PART_SUFFIX, FoundFile, canonical, linked_kinds, models_index
+from downloads.disk import PART_SUFFIX, FoundFile, canonical, linked_kinds, models_index, resolved
 from downloads.transfer import TransferError
-from downloads.transfer.file_names import composed
+from volumes.names import folded
 
 # Who knows of chosen folders, by kind; the comfyui app adds those that were chosen in Settings.
 chosen_folders: list[Callable[[], dict[str, Path]]] = []
@@ -24,9 +24,10 @@ class Place(NamedTuple):
     path: str
 
     def as_written(self, there: FoundFile | None) -> Place:
-        """The same place under the name that the disk has for it: macOS writes it decomposed."""
+        """The same place under the name that the disk has for it: decomposed on macOS, in another case elsewhere."""
         name = there.below_root.removesuffix(PART_SUFFIX) if there and there.root == self.root else ""
-        return self._replace(path=name) if composed(name) == composed(self.path) else self
+        # Names of aliases differ in more, and stay. Where case counts, nothing was found that differs in it.
+        return self._replace(path=name) if folded(name) == folded(self.path) else self
 
     def check(self) -> None:
         """Raises TransferError where a chosen folder is away: made anew, it would be filled on the wrong disk."""
@@ -52,7 +53,7 @@ class Places:
 
     def of(self, path: str) -> Place:
         """Where ``kind/sub/name`` goes. What is in the models folder already, or begun there, stays there."""
-        kind, _, below = canonical(path).partition("/")
+        kind, _, below = resolved(path).partition("/")
         folder = self.linked.get(path.partition("/")[0]) or self.chosen.get(kind)
         there = _found(path)
         stays = there is not None and there.root == settings.MODELS_DIR
