@@ -118,7 +118,7 @@ def _is_one_case(*, look: bool = False) -> bool:
     """Whether the models folder ignores case: asked again with each scan, since it may be mounted later."""
     global _one_case
     folder: Path = settings.MODELS_DIR
-    if look or _one_case is None or _one_case[0] != folder:
+    if look or _one_case is None or _one_case[0] is not folder:
         _one_case = (folder, ignores_case(folder))
     return _one_case[1]
 

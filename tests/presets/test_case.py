@@ -94,6 +94,25 @@ print(names.ignores_case(folder))
     assert run(program, tmp_path) == "False False True"
 
 
+def test_where_something_lies_nothing_is_written_to_ask(tmp_path: Path) -> None:
+    (tmp_path / "loras").mkdir()
+    before = tmp_path.stat().st_mtime_ns
+    assert not ignores_case(tmp_path)
+    assert tmp_path.stat().st_mtime_ns == before
+
+
+def test_a_volume_that_deletes_nothing_gets_one_file_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    for _ in range(3):
+        assert not ignores_case(folder)
+    assert len(list(folder.iterdir())) == 1
+
+
 def test_elsewhere_nobody_is_warned(tmp_path: Path) -> None:
     assert warn_of_case(presets(), tmp_path) == presets()
     assert warn_of_case(presets(), tmp_path / "missing") == presets()
