@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from comfydash.database import explain
-from volumes.files import NO_LINKS, sync_file
+from volumes.files import NO_LINKS, draft_of, sweep_drafts, sync_file
 
 
 class BackupError(Exception):
@@ -27,7 +27,8 @@ def back_up(source: Path, target: Path) -> Path:
         raise BackupError(f"{target} exists already, and a backup is never overwritten. Choose another name.")
     if not source.exists():
         raise BackupError(f"There is no database at {source} yet: start ComfyDash once.")
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft = draft_of(target)
+    sweep_drafts([target.parent])  # whole databases, of backups that were killed
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # it holds the Hub token
         _copy(source, draft)
@@ -37,7 +38,8 @@ def back_up(source: Path, target: Path) -> Path:
     except OSError as error:
         raise BackupError(f"{target} cannot be written: {error.strerror}. Choose a folder that can.") from error
     finally:
-        draft.unlink(missing_ok=True)
+        for left in (draft, draft.with_name(f"{draft.name}-journal")):
+            left.unlink(missing_ok=True)
     return target
 
 

@@ -18,6 +18,7 @@ from comfydash.runtime_folder import LONGEST_BASE
 from comfydash.schema import schema
 from downloads.extra_paths import extra_model_paths
 from downloads.transfer import outward
+from volumes.files import keeps_modes
 
 TAG = "comfydash"
 REDIS_SECONDS = 2.0
@@ -57,7 +58,10 @@ def secret_key(**kwargs: Any) -> list[CheckMessage]:
         return [
             Warning(
                 f"Others on this machine can read the secret key {file}, and log in with it.",
-                hint=f"Run: chmod 600 {file}",
+                hint=f"Run: chmod 600 {file}"
+                if keeps_modes(settings.DATA_DIR)
+                else "Its volume keeps no permissions. Mount it with umask=077, or set COMFYDASH_DATA_DIR to a folder "
+                "on a local disk.",
                 id="comfydash.W002",
             )
         ]

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 CHECK_SECONDS = 2.0  # a start must not wait longer for the check of a large database
 MAGIC = b"SQLite format 3\0"
 SIDE_FILES = ("-wal", "-shm", "-journal")
+SCRATCH = "salvage-"  # what folders with a copy of a broken database begin with
 
 FIRST = ("settings", "auth_user", "download_history", "download_file", "model_file", "activity")
 # Made by migrate with its own numbers, or worthless in another file.
@@ -130,7 +131,7 @@ def salvage(broken: Path, new: Path) -> Salvage:
     """Copy every readable row of broken into the empty tables of new, settings first, in one transaction."""
     result = Salvage()
     # Reads a copy: SQLite itself writes into what it opens (recovery of the -wal), and the original is evidence.
-    with tempfile.TemporaryDirectory(dir=broken.parent, prefix="salvage-") as scratch:
+    with tempfile.TemporaryDirectory(dir=broken.parent, prefix=SCRATCH) as scratch:
         try:
             old = _open_broken(broken, Path(scratch))
         except (sqlite3.DatabaseError, OSError) as error:

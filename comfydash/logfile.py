@@ -35,7 +35,9 @@ def _on_one_line(value: object) -> object:
 
 
 def no_log_file(error: OSError) -> str:
-    return f"The log file is not written: {error}. Make room, or set COMFYDASH_LOG_DIR to a writable folder."
+    where = f" {error.filename}" if error.filename else ""
+    why = error.strerror or str(error)
+    return f"The log file{where} cannot be written ({why}). Make room, or set COMFYDASH_LOG_DIR to a writable folder."
 
 
 class RotatingFile(logging.handlers.WatchedFileHandler):
@@ -48,22 +50,8 @@ class RotatingFile(logging.handlers.WatchedFileHandler):
 
     def __init__(self, filename: str, **kwargs: Any) -> None:
         super().__init__(filename, encoding="utf-8", **kwargs)
-        self._told = False
 
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            super().emit(record)
-        except OSError:  # while opening it
-            self.handleError(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:
-        error = sys.exc_info()[1]
-        if not isinstance(error, OSError):
-            super().handleError(record)
-        elif not self._told:
-            self._told = True
-            with suppress(OSError, ValueError, AttributeError):  # stderr may be closed too
-                sys.stderr.write(f"{no_log_file(error)}\n")
+    _silent = False  # the file takes nothing, and that was said
 
     def _open(self) -> Any:
         # Not for others to read: names of models, addresses, what hosts answered.
@@ -72,5 +60,49 @@ class RotatingFile(logging.handlers.WatchedFileHandler):
             self.mode,
             encoding=self.encoding,
             errors=self.errors,
-            opener=lambda name, flags: os.open(name, flags, 0o600),
+            opener=_open_private,
         )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A disk that is full or gone costs the line in the file, and is said once; stderr has every line."""
+        self._failed = False
+        try:
+            super().emit(record)
+        except OSError as error:  # looking whether the file was moved
+            self._lose(error)
+        if not self._failed:
+            self._silent = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):
+            self._lose(error)
+        else:
+            super().handleError(record)
+
+    def _lose(self, error: OSError) -> None:
+        self._failed = True
+        stream, self.stream = self.stream, None
+        if stream:
+            _close_unwritten(stream)
+        if not self._silent and sys.stderr:
+            self._silent = True
+            with suppress(OSError, ValueError):
+                sys.stderr.write(f"{no_log_file(error)}\n")
+
+
+def _close_unwritten(stream: Any) -> None:
+    """What it still holds goes nowhere: closed as it is, it would try once more and stay open."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, stream.fileno(), inheritable=False)
+        os.close(nowhere)
+        stream.close()
+
+
+def _open_private(name: str, flags: int) -> int:
+    descriptor = os.open(name, flags, 0o600)
+    with suppress(OSError):  # a volume without modes, a file of somebody else's
+        if os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    return descriptor

@@ -239,7 +239,7 @@ def _refuse_while_busy(kinds: set[str]) -> None:
         return
     files = DownloadFile.objects.filter(download__status__in=ACTIVE)
     for pk, path in files.values_list("pk", "path"):
-        if disk.canonical(path).partition("/")[0] in kinds:
+        if disk.resolved(path).partition("/")[0] in kinds:
             file = DownloadFile.objects.select_related("download").get(pk=pk)
             raise KindBusy(
                 f"“{file.download.title}” is {file.download.status} and brings {file.path}. "

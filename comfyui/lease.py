@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from datetime import timedelta
 from uuid import uuid4
@@ -81,5 +82,7 @@ def _name_of(lock: FileLock) -> bytes:
     except FileNotFoundError:  # a volume without locks
         pass
     name = uuid4().hex.encode()
-    lock.path.write_bytes(name)
+    descriptor = os.open(lock.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(name)
     return name

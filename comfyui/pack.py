@@ -46,7 +46,7 @@ def set_up() -> Path:
     folder = _folder()
     try:
         (folder / "example_workflows").mkdir(parents=True, exist_ok=True)
-        (folder / "__init__.py").write_text(INIT, encoding="utf-8")
+        write_whole(folder / "__init__.py", INIT.encode(), mode=0o666)
     except OSError as error:
         raise CannotSetUp(f"{folder} cannot be written: {error.strerror}. Give this user the right to it.") from error
     return folder

@@ -21,11 +21,14 @@ from downloads import extra_paths
 from downloads.beside import original
 from downloads.extra_paths import ALIASES
 from downloads.transfer.file_names import composed, shown
+from volumes.files import OLD
+from volumes.locks import touch
+from volumes.names import folded, ignores_case
 
 log = logging.getLogger(__name__)
 
 PART_SUFFIX = ".part"
-STATE_SUFFIXES = (".part.state", ".part.state.new")  # the journal beside a .part
+STATE_SUFFIXES = (".part.state", ".part.state.new", f".part.state{OLD}")  # the journal beside a .part
 CHANGED = "models.changed"  # a file in the data directory whose time says when the models folders changed
 MAX_AGE = 2.0  # seconds that a scan is believed
 MAX_FOLDER_AGE = 30.0  # seconds that the list of one unchanged folder is believed: files may grow in place
@@ -92,13 +95,33 @@ class ModelsIndex:
         return self.kinds.get(ALIASES.get(kind, kind), [])
 
 
-def canonical(path: str) -> str:
+def resolved(path: str) -> str:
     """``unet/a.safetensors`` and ``diffusion_models/a.safetensors`` are the same place to ComfyUI.
 
     And é is one name, in one character or in two.
     """
     kind, slash, rest = composed(path).partition("/")
     return ALIASES.get(kind, kind) + slash + rest
+
+
+def canonical(path: str) -> str:
+    """What paths are compared by: equal for all that are one file here. No path to write to, see ``resolved``.
+
+    Where the models folder ignores case, ``loras/Sub/a.safetensors`` is found in the folder ``sub`` that is there.
+    """
+    return folded(resolved(path)) if _is_one_case() else resolved(path)
+
+
+_one_case: tuple[Path, bool] | None = None
+
+
+def _is_one_case(*, look: bool = False) -> bool:
+    """Whether the models folder ignores case: asked again with each scan, since it may be mounted later."""
+    global _one_case
+    folder: Path = settings.MODELS_DIR
+    if look or _one_case is None or _one_case[0] is not folder:
+        _one_case = (folder, ignores_case(folder))
+    return _one_case[1]
 
 
 _lock = threading.Lock()
@@ -113,10 +136,11 @@ def models_index() -> ModelsIndex:
     """
     global _index
     roots = _all_roots()
-    key = (_last_change(), *((kind, *map(str, folders)) for kind, folders in roots.items()))
+    key: tuple[Any, ...] = (_last_change(), *((kind, *map(str, folders)) for kind, folders in roots.items()))
     with _lock:
-        if _index and time.monotonic() - _index[0] < MAX_AGE and _index[1] == key:
+        if _index and time.monotonic() - _index[0] < MAX_AGE and _index[1] == (*key, _is_one_case()):
             return _index[3]
+        key = (*key, _is_one_case(look=True))
         contents = [
             files
             for kind, folders in roots.items()
@@ -133,7 +157,9 @@ def changed() -> None:
     """This process put a file there or took one away: every process is to look again, at once."""
     forget()
     try:
-        (settings.DATA_DIR / CHANGED).touch()
+        file = settings.DATA_DIR / CHANGED
+        file.touch(mode=0o600)
+        touch(file)  # on volumes that let nobody set times too
     except OSError as error:
         log.debug("Others see the change a little later: %s", error)
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from downloads import disk
 from downloads.beside import address_hash
-from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
+from downloads.disk import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index, resolved
 from downloads.file_state import (
     BROKEN,
     CONFLICT,
@@ -57,7 +57,8 @@ class Knowledge:
     def gather(cls, urls: Iterable[str] | None = None) -> Knowledge:
         """About the given URLs, or about every URL on record when None."""
         remotes = RemoteFile.objects.all() if urls is None else RemoteFile.objects.filter(url__in=list(urls))
-        rows = ModelFile.objects.order_by("path").values_list(*Record._fields)
+        # Of two records of one place (aliases, a disk that ignores case) the newer one counts.
+        rows = ModelFile.objects.order_by("installed_at", "path").values_list(*Record._fields)
         records = {canonical(row[0]): Record(*row) for row in rows}
         if _published_elsewhere(records.values()):
             disk.forget()
@@ -74,7 +75,11 @@ class Knowledge:
         if not own or self._state(path, url, expected) == HERE:
             return path
         here = [place for place in own if is_here(self._state(place, url, expected))]
-        return here[0] if here else path if is_here(self._state(path, url, expected)) else own[0]
+        if not here and is_here(self._state(path, url, expected)):
+            return path
+        place = (here or own)[0]
+        found = self.index.files.get(place)
+        return resolved(found.path) if found else place
 
     def _is_meant(self, place: str, digits: str, url: str, expected: str) -> bool:
         record = self.records.get(place) if place in self.index.files else None

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from downloads.disk import PART_SUFFIX, FoundFile, canonical, linked_kinds, models_index
+from downloads.disk import PART_SUFFIX, FoundFile, canonical, linked_kinds, models_index, resolved
 from downloads.transfer import TransferError
-from downloads.transfer.file_names import composed
+from volumes.names import folded
 
 # Who knows of chosen folders, by kind; the comfyui app adds those that were chosen in Settings.
 chosen_folders: list[Callable[[], dict[str, Path]]] = []
@@ -24,11 +24,15 @@ class Place(NamedTuple):
     path: str
 
     def as_written(self, there: FoundFile | None) -> Place:
-        """The same place under the name that the disk has for it: macOS writes it decomposed, and unet is another
-        name of diffusion_models, so that what is replaced is the file that is there and not one beside it."""
+        """The same place under the name that the disk has for it: macOS writes it decomposed, a volume may ignore case,
+        and unet is another name of diffusion_models, so that what is replaced is the file that is there and not one
+        beside it."""
         name = there.below_root.removesuffix(PART_SUFFIX) if there and there.root == self.root else ""
-        same = canonical if self.root == settings.MODELS_DIR else composed
-        return self._replace(path=name) if same(name) == same(self.path) else self
+        # Where case counts, nothing was found that differs in it.
+        return self._replace(path=name) if self._same(name) == self._same(self.path) else self
+
+    def _same(self, path: str) -> str:
+        return folded(canonical(path) if self.root == settings.MODELS_DIR else path)
 
     def check(self) -> None:
         """Raises TransferError where a chosen folder is away: made anew, it would be filled on the wrong disk."""
@@ -54,7 +58,7 @@ class Places:
 
     def of(self, path: str) -> Place:
         """Where ``kind/sub/name`` goes. What is in the models folder already, or begun there, stays there."""
-        kind, _, below = canonical(path).partition("/")
+        kind, _, below = resolved(path).partition("/")
         folder = self.linked.get(path.partition("/")[0]) or self.chosen.get(kind)
         there = _found(path)
         stays = there is not None and there.root == settings.MODELS_DIR

@@ -8,7 +8,7 @@ from downloads import disk
 from downloads.files import HERE, Knowledge
 from downloads.models import DownloadFile, DownloadHistory, FileStatus
 from downloads.places import Places
-from downloads.transfer import TransferError, discard_partial, partial_bytes, reserved_bytes
+from downloads.transfer import TransferError, discard_partial, partial_bytes, recover_replaced, reserved_bytes
 
 log = logging.getLogger(__name__)
 DONE = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
@@ -16,8 +16,9 @@ DONE = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
 
 def take_stock(row: DownloadHistory) -> int:
     """Write down what each file of the install has on the disk; the bytes of all. Nobody may be writing to them."""
-    disk.forget()
     files = list(row.files.all())
+    _recover_replaced(files)
+    disk.forget()
     knowledge = Knowledge.gather(file.url for file in files)
     for file in files:
         if file.status in DONE:
@@ -34,6 +35,15 @@ def take_stock(row: DownloadHistory) -> int:
         bytes_done=done, files_completed=sum(file.status in DONE for file in files)
     )
     return done
+
+
+def _recover_replaced(files: list[DownloadFile]) -> None:
+    places = Places.now()
+    for file in files:
+        try:
+            recover_replaced(*places.of(file.path))
+        except (OSError, TransferError) as error:
+            log.warning("%s was not looked at: %s", file.path, error)
 
 
 def _is_published(row: DownloadHistory, file: DownloadFile, knowledge: Knowledge) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from downloads.disk import canonical
+from downloads.disk import resolved
 from downloads.transfer import TransferError, parse_model_path
 from downloads.transfer.addresses import without_secrets
 from presets.preset import Category, Preset, PresetFile
@@ -253,10 +253,10 @@ def _files(preset: Mapping, node: Node | None, faults: Faults) -> tuple[tuple[Pr
         if file is None:
             optional = isinstance(entry, Mapping) and _flag(dict(_named(entry)).get("optional"), "optional", Faults())
             problem = problem or ("" if optional else faults.texts[known])
-        elif canonical(file.path) in files:
+        elif resolved(file.path) in files:
             faults.add(entry, f"{file.path} is there twice; the first one is used.")
         else:
-            files[canonical(file.path)] = file
+            files[resolved(file.path)] = file
             _warn_of_pickle(file, entry, faults)
             _warn_of_place(file, entry, faults)
     if not files and not problem:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from downloads.disk import canonical
+from downloads.disk import canonical, resolved
 from downloads.files import Remote
 from presets.preset import Preset
 from volumes.names import folded, ignores_case
@@ -46,10 +47,12 @@ def warn_of_case(presets: Mapping[str, Preset], models: Path) -> dict[str, Prese
     spellings: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for preset in presets.values():
         for file in preset.files:
-            path = canonical(file.path)
+            path = resolved(file.path)
             spellings[folded(path)][path].append(preset.id)
-    clashes = {key: paths for key, paths in spellings.items() if len(paths) > 1}
-    if not clashes or not ignores_case(models):
+    clashes = {
+        key: paths for key, paths in spellings.items() if len(paths) > 1 and ignores_case(models / _parting(paths))
+    }
+    if not clashes:
         return dict(presets)
     return {
         preset.id: replace(preset, warnings=(*preset.warnings, *_case_sentences(preset, clashes)))
@@ -57,9 +60,14 @@ def warn_of_case(presets: Mapping[str, Preset], models: Path) -> dict[str, Prese
     }
 
 
+def _parting(paths: Iterable[str]) -> str:
+    """The folder in which spellings part: each folder of a volume, or a volume below another, may answer otherwise."""
+    return os.path.commonpath(list(paths))
+
+
 def _case_sentences(preset: Preset, clashes: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
     for file in preset.files:
-        path = canonical(file.path)
+        path = resolved(file.path)
         for other, owners in clashes.get(folded(path), {}).items():
             if other != path:
                 yield (
@@ -91,7 +99,13 @@ def _sentences(preset: Preset, rivals: Rivals) -> list[str]:
     sentences = []
     for file in preset.files:
         addresses = rivals.get(canonical(file.path), {})
-        others = [owner for url, owners in addresses.items() if url != url_key(file.url) for owner in owners]
+        others = [
+            owner
+            for url, owners in addresses.items()
+            if url != url_key(file.url)
+            for owner in owners
+            if owner != preset.id
+        ]
         if others:
             sentences.append(
                 f"{file.path} comes from another address in {_listed(others)}. Should the content differ, the second "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from presets.yaml_tree import DOCUMENT_MAX
+from volumes.files import create_new, recover
 
 STARTER = Path(__file__).with_name("starter.yaml")
 log = logging.getLogger(__name__)
@@ -22,7 +24,10 @@ def read_or_create(path: Path) -> bytes:
     except FileNotFoundError:
         pass
     try:
-        _create(path)
+        if recover(os.path.realpath(path)):  # a refresh was killed between its two renames
+            return _read(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        create_new(path, _read(STARTER))
     except FileExistsError:  # another process was faster
         return _read(path)
     except OSError as error:
@@ -33,14 +38,3 @@ def read_or_create(path: Path) -> bytes:
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(DOCUMENT_MAX + 1)
-
-
-def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:
-        try:
-            file.write(_read(STARTER))
-            file.flush()
-        except OSError:  # a full disk must not leave half a catalogue behind
-            path.unlink(missing_ok=True)
-            raise

@@ -53,7 +53,7 @@ def everything_expected() -> list[Expected]:
     index = models_index()
     remotes = {remote.url: remote for remote in RemoteFile.objects.exclude(sha256="")}
     expected: dict[str, Expected] = {}
-    for record in ModelFile.objects.order_by("path"):
+    for record in ModelFile.objects.order_by("installed_at", "path"):
         if index.find(record.path):
             expected[canonical(record.path)] = Expected(record.path, record.url, record.size, record.sha256)
     claims: dict[str, set[Expected]] = defaultdict(set)

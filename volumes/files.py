@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import secrets
 import stat
 import time
@@ -47,8 +48,11 @@ NO_FOLDER_SYNC = frozenset(
 NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 # rename() onto a file that is there, where a volume moves to free names only.
 NO_REPLACE = frozenset({errno.EEXIST, errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL, errno.ENOSYS, errno.EIO})
-NEW, OLD = ".new", ".old"  # endings of a draft, and of what makes room for it
+NEW, OLD = ".new", ".comfydash-old"  # endings of a draft, and of what makes room for it: nobody else's files
 LEFT_OVER_SECONDS = 3600.0  # an age that no living writer's draft has
+# Drafts are ".NAME.PID-8 DIGITS.new", nothing else: people have hidden files of their own beside ours.
+DRAFT = re.compile(r"\..+\.(?P<pid>\d+)-[0-9a-f]{8}\.new(-journal)?")
+LOCK_DRAFT = re.compile(r"\..+\.lock\.held(\..+)?\.[0-9a-f]{16}")
 
 
 def sync_folder(folder: int) -> None:
@@ -73,31 +77,54 @@ def sync_file(handle: int, *, data_only: bool = False) -> None:
 def rename_over(source: str, target: str, folder: int | None = None) -> None:
     """rename() that replaces, also where a volume renames onto free names only: then what is there steps aside first.
 
-    Names are relative to the open folder, where one is given.
+    Names are relative to the open folder, where one is given. A kill in between leaves the old file aside, and
+    ``recover`` gives it its name back.
     """
+    aside = target + OLD
     try:
         os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError as error:
         if error.errno not in NO_REPLACE or not (_is_file(source, folder) and _is_file(target, folder)):
             raise
-        aside = target + OLD
-        with suppress(FileNotFoundError):
-            os.unlink(aside, dir_fd=folder)
+        _discard(aside, folder)
         os.rename(target, aside, src_dir_fd=folder, dst_dir_fd=folder)
         try:
             os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError:
-            os.rename(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
+            with suppress(FileNotFoundError):  # somebody gave it its name back
+                os.rename(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
             raise
-        os.unlink(aside, dir_fd=folder)
+    _discard(aside, folder)  # also what a kill left of an earlier one
+
+
+def recover(target: str, folder: int | None = None) -> bool:
+    """Give a file its name back that stepped aside for one that never came; whether there was one. Raises OSError."""
+    if _is_file(target, folder) or not _is_file(target + OLD, folder):
+        return False
+    os.rename(target + OLD, target, src_dir_fd=folder, dst_dir_fd=folder)
+    return True
+
+
+def _discard(name: str, folder: int | None) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:  # the new file has its name, so nothing has failed
+        log.warning("%s could not be deleted: %s", name, error)
 
 
 def _is_file(name: str, folder: int | None) -> bool:
+    """Not a folder: that one is never moved out of the way."""
     try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        return not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except OSError:
         return False
-    return True
+
+
+def draft_of(file: Path) -> Path:
+    """A new name beside it that nobody has, which ``sweep_drafts`` knows for one of ours."""
+    return file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}{NEW}")
 
 
 def write_whole(file: Path, data: bytes, *, mode: int = 0o600, durable: bool = False) -> None:
@@ -105,7 +132,7 @@ def write_whole(file: Path, data: bytes, *, mode: int = 0o600, durable: bool = F
 
     A file that is there keeps its mode, a new one gets ``mode`` less the umask.
     """
-    draft = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}{NEW}")
+    draft = draft_of(file)
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
             out.write(data)
@@ -129,7 +156,7 @@ def write_whole(file: Path, data: bytes, *, mode: int = 0o600, durable: bool = F
 
 def create_new(file: Path, data: bytes, *, mode: int = 0o666) -> None:
     """A file that was not there: FileExistsError when it is. Whole wherever the volume has hard links."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}{NEW}")
+    draft = draft_of(file)
     try:
         _write_excl(draft, data, mode)
         try:
@@ -153,6 +180,39 @@ def _write_excl(file: Path, data: bytes, mode: int) -> None:
     except OSError:  # a full disk must not leave half a file under its final name
         file.unlink(missing_ok=True)
         raise
+
+
+def takes_random_writes(folder: Path) -> bool:
+    """Whether files there can be written in any order, as a database has to. Raises OSError if nothing can be."""
+    probe = folder / f".locks.{secrets.token_hex(4)}"
+    descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.pwrite(descriptor, b"last", 8192)
+        os.pwrite(descriptor, b"first", 0)
+        return os.pread(descriptor, 5, 0) == b"first"
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        log.debug("No random writes in %s: %s", folder, error)
+        return False
+    finally:
+        with suppress(OSError):  # what it says only now
+            os.close(descriptor)
+        probe.unlink(missing_ok=True)
+
+
+def keeps_modes(folder: Path) -> bool:
+    """Whether a file there can be for us alone; true where that cannot be tried."""
+    probe = folder / f".locks.{secrets.token_hex(4)}"
+    try:
+        descriptor = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.close(descriptor)
+        try:
+            return not probe.stat().st_mode & 0o077
+        finally:
+            probe.unlink()
+    except OSError:
+        return True
 
 
 def make_private(file: Path, *, create: bool = False) -> None:
@@ -181,7 +241,8 @@ def _create_empty(file: Path) -> None:
 def sweep_drafts(folders: Iterable[Path], older: Iterable[str] = ()) -> int:
     """Delete what killed writers left in these folders; the number. ``older``: how drafts of earlier versions begin.
 
-    Drafts of a process that lives on this machine stay, unless they are older than any writing takes.
+    Drafts of a process that lives on this machine stay, unless they are older than any writing takes. A file that
+    stepped aside gets its name back.
     """
     swept, prefixes = 0, tuple(older)
     for folder in folders:
@@ -191,20 +252,22 @@ def sweep_drafts(folders: Iterable[Path], older: Iterable[str] = ()) -> int:
             continue
         for entry in entries:
             with suppress(OSError):
-                if not entry.is_file(follow_symlinks=False) or not _is_draft(entry.name, prefixes):
+                if not entry.is_file(follow_symlinks=False):
                     continue
-                old = time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_OVER_SECONDS
-                if old or not _writer_lives(entry.name):
+                if entry.name.endswith(OLD):
+                    if not recover(entry.path.removesuffix(OLD)):
+                        _discard(entry.path, None)
+                elif _is_left_over(entry, prefixes):
                     Path(entry.path).unlink()
                     swept += 1
     return swept
 
 
-def _is_draft(name: str, prefixes: tuple[str, ...]) -> bool:
-    return name.startswith(".") and (name.endswith(NEW) or (bool(prefixes) and name.startswith(prefixes)))
-
-
-def _writer_lives(name: str) -> bool:
-    """By the number of the process in the draft's name; a name without one is nobody's."""
-    pid = name.removesuffix(NEW).rpartition(".")[2].partition("-")[0]
-    return pid.isdigit() and Path(f"/proc/{pid}").exists()
+def _is_left_over(entry: os.DirEntry[str], older: tuple[str, ...]) -> bool:
+    draft = DRAFT.fullmatch(entry.name)
+    of_a_lock = LOCK_DRAFT.fullmatch(entry.name)
+    if not (draft or of_a_lock or (older and entry.name.startswith(older))):
+        return False
+    if time.time() - entry.stat(follow_symlinks=False).st_mtime > LEFT_OVER_SECONDS:
+        return True
+    return not of_a_lock and not (draft and Path(f"/proc/{draft['pid']}").exists())

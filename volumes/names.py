@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,15 +21,27 @@ def ignores_case(folder: Path) -> bool:
         return False
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=256)
 def _ignores_case(folder: Path, device: int, inode: int) -> bool:
-    """Raises OSError, which is not remembered."""
+    """Raises OSError, which is not remembered. Writes only where nothing lies that tells."""
+    if (told := _by_what_is_there(folder)) is not None:
+        return told
     probe = folder / f".comfydash-case-{secrets.token_hex(4)}"
     os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         return os.path.lexists(probe.with_name(probe.name.upper()))
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):  # a volume that deletes nothing is asked no second time
+            probe.unlink()
+
+
+def _by_what_is_there(folder: Path) -> bool | None:
+    names = {entry.name for entry in os.scandir(folder)}
+    for name in names:
+        other = name.swapcase()
+        if other != name and other.swapcase() == name:
+            return other not in names and os.path.lexists(folder / other)
+    return None
 
 
 def folded(path: str) -> str:

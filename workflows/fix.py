@@ -10,7 +10,7 @@ from django.db import transaction
 
 from activity.models import Activity
 from downloads import disk
-from downloads.disk import FoundFile, canonical
+from downloads.disk import FoundFile, resolved
 from downloads.events import queue_updated
 from downloads.models import ModelFile
 from downloads.transfer import TransferError, link_beneath, move_beneath, parse_model_path
@@ -72,7 +72,7 @@ def _places(state: ModelState, found: FoundFile) -> tuple[Path, str, str]:
     """Root, source and target below it. A file of another root stays there, where its owner put it."""
     if found.root == settings.MODELS_DIR:
         return found.root, found.below_root, state.path
-    kind = canonical(found.path).partition("/")[0]
+    kind = resolved(found.path).partition("/")[0]
     wanted_kind, _, wanted = state.path.partition("/")
     if kind != wanted_kind:
         raise CannotFix(

@@ -110,7 +110,7 @@ def _not_queued_yet(wanted: list[WantedFile]) -> tuple[list[WantedFile], list[Do
         (canonical(path), url_key(url)): download
         for path, url, download in files.values_list("path", "url", "download_id")
     }
-    rest = [file for file in wanted if (file.path, url_key(file.url)) not in coming]
-    keys = [coming[key] for file in wanted if (key := (file.path, url_key(file.url))) in coming]
+    rest = [file for file in wanted if (canonical(file.path), url_key(file.url)) not in coming]
+    keys = [coming[key] for file in wanted if (key := (canonical(file.path), url_key(file.url))) in coming]
     rows = DownloadHistory.objects.in_bulk(set(keys))
     return rest, [rows[key] for key in keys if key in rows]

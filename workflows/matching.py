@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import Count, Max
 
-from downloads.disk import FoundFile, ModelsIndex, canonical, models_index
+from downloads.disk import FoundFile, ModelsIndex, canonical, models_index, resolved
 from downloads.files import is_complete
 from downloads.models import RemoteFile
 from downloads.transfer import PART_SUFFIX, TransferError, parse_model_path, partial_bytes
@@ -64,7 +64,7 @@ class ModelState:
 
     @property
     def path(self) -> str:
-        return canonical(self.use.path)
+        return resolved(self.use.path)
 
     @property
     def provider(self) -> Provider | None:
@@ -119,7 +119,7 @@ class Matcher:
     def atlas(self) -> Atlas:
         files = [(preset, file) for preset in self.catalogue.presets.values() for file in preset.files]
         return Atlas.of(
-            KnownModel(canonical(file.path).rpartition("/")[0], basename(file.path), file.url) for _, file in files
+            KnownModel(resolved(file.path).rpartition("/")[0], basename(file.path), file.url) for _, file in files
         )
 
     @cached_property
@@ -164,7 +164,7 @@ class Matcher:
         if not use.directory:
             return ModelState(use, "unknown", None, providers)
         try:
-            parse_model_path(canonical(use.path))
+            parse_model_path(resolved(use.path))
         except TransferError as refusal:
             return ModelState(use, "invalid", None, providers, problem=str(refusal))
         if at_place is not None:

@@ -31,7 +31,7 @@ def workflows_needing(paths: Iterable[str]) -> dict[str, list[str]]:
 def workflows_using(paths: Iterable[str]) -> list[Entry]:
     """Workflows that need one of the files, whether they are here or not; the nearest to ready first."""
     places = {canonical(path) for path in paths}
-    using = [entry for entry in entries().values() if any(state.path in places for state in entry.needed)]
+    using = [entry for entry in entries().values() if any(canonical(state.path) in places for state in entry.needed)]
     return sorted(using, key=lambda entry: (len(entry.missing), entry.missing_bytes, entry.workflow.name))
 
 
@@ -41,5 +41,7 @@ def completed_by(preset: Preset) -> list[Entry]:
     return [
         entry
         for entry in entries().values()
-        if entry.to_fetch and len(entry.missing) == len(entry.to_fetch) and {s.path for s in entry.to_fetch} <= places
+        if entry.to_fetch
+        and len(entry.missing) == len(entry.to_fetch)
+        and {canonical(s.path) for s in entry.to_fetch} <= places
     ]

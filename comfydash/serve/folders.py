@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from comfydash.serve.trouble import CannotStart
-from volumes.files import make_private
+from volumes.files import make_private, takes_random_writes
 from volumes.locks import has_record_locks
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def prepare_data_dir(folder: Path) -> None:
         raise CannotStart(
             f"The folder {folder} cannot be written ({error.strerror}) by {who_we_are()}. {_remedy(folder, error)}"
         ) from error
-    check_locks(folder)
+    check_volume(folder)
 
 
 def _remedy(folder: Path, error: OSError) -> str:
@@ -63,20 +63,23 @@ def _make_private(file: Path, *, create: bool = False) -> None:
         log.warning("%s may be readable by others: %s", file, error.strerror)
 
 
-def check_locks(folder: Path) -> None:
-    """Raises CannotStart where SQLite could not share its file between processes."""
-    if os.environ.get("DATABASE_URL"):
-        return
+def check_volume(folder: Path) -> None:
+    """Raises CannotStart where SQLite could not write its files, or share them between processes."""
+    if os.environ.get("DATABASE_URL", "").strip() and os.environ.get("REDIS_URL", "").strip():
+        return  # neither the database nor Huey's queue is a file
     try:
-        works = has_record_locks(folder)
+        if not takes_random_writes(folder):
+            raise CannotStart(
+                f"The volume of {folder} cannot write into the middle of a file, as a database has to. With rclone, "
+                "mount it with “--vfs-cache-mode writes”; else set COMFYDASH_DATA_DIR to a folder on a local disk."
+            )
+        if not has_record_locks(folder):
+            raise CannotStart(
+                f"The volume of {folder} knows no locks at all, and without them SQLite damages its database as soon "
+                "as two processes use it. Set COMFYDASH_DATA_DIR to a folder on a local disk; the models may stay."
+            )
     except OSError as error:  # a full disk: said elsewhere
-        log.debug("Locks were not tried: %s", error)
-        return
-    if not works:
-        raise CannotStart(
-            f"The volume of {folder} knows no locks at all, and without them SQLite damages its database as soon as "
-            "two processes use it. Set COMFYDASH_DATA_DIR to a folder on a local disk; the models may stay."
-        )
+        log.debug("The volume was not tried: %s", error)
 
 
 def who_we_are() -> str:

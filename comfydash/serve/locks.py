@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from comfydash.serve.trouble import CannotStart
-from volumes.locks import DEAD_SECONDS, FileLock
+from volumes.locks import PATIENCE_SECONDS, FileLock
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +29,38 @@ class RoleLock:
 
     def take(self) -> None:
         """Keep it. Raises CannotStart, naming the holder."""
-        if not self._try():
+        try:
+            taken = self._try() or self._outlives_a_silent_one()
+        except OSError as error:
+            raise CannotStart(
+                f"The lock {self.path} cannot be made ({error.strerror}). Free some space and make the folder writable "
+                "for this user, or set COMFYDASH_DATA_DIR to a folder on a local disk."
+            ) from error
+        if not taken:
+            gone = f" If that one is gone for good, delete {self._lock.held_file}." if self._lock.without_flock else ""
             raise CannotStart(
                 f"ComfyDash already runs on {self.path.parent}: {self.holder()}. "
-                "Stop that one first, or set COMFYDASH_WORKSPACE to a folder of its own."
+                f"Stop that one first, or set COMFYDASH_WORKSPACE to a folder of its own.{gone}"
             )
 
+    def _outlives_a_silent_one(self) -> bool:
+        """On a volume without locks, after a machine or a container was killed: its file is not touched any more."""
+        if not self._lock.may_be_silent():
+            return False
+        log.info("%s may be gone: this waits up to %.0f s for a sign of life.", self.holder(), PATIENCE_SECONDS)
+        return self._lock.take_from_silent()
+
+    @property
+    def is_lost(self) -> bool:
+        return self._lock.is_lost
+
     def is_free(self) -> bool:
-        """Whether nobody holds it right now; it is not kept."""
-        free = self._lock.take()
+        """Whether nobody holds it right now; it is not kept. Where nobody can tell, somebody does."""
+        try:
+            free = self._lock.take()
+        except OSError as error:
+            log.debug("%s: %s", self.path, error)
+            return False
         self.release()
         return free
 
@@ -77,7 +100,7 @@ class RoleLock:
 def _say_once(folder: Path) -> None:
     log.warning(
         "The volume of %s has no file locks: files that name their holder take their place. After a machine was "
-        "switched off, another one has to wait %.0f s before it may take over.",
+        "switched off, another one has to wait up to %.0f s before it may take over.",
         folder,
-        DEAD_SECONDS,
+        PATIENCE_SECONDS,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,8 +66,8 @@ def _prepare_database(alone: bool) -> None:
     from downloads.drain import fail_interrupted
 
     file: Path | None = None if settings.DATABASE_URL else settings.DATABASE_FILE
-    with FileLock(settings.DATA_DIR / "prepare.lock"):  # two containers may start at once
-        try:
+    try:
+        with FileLock(settings.DATA_DIR / "prepare.lock"):  # two containers may start at once
             if file:
                 rescue.set_aside_if_needed(file, alone)
             messages = checks.run_checks(tags=["comfydash"], databases=["default"])
@@ -78,8 +79,8 @@ def _prepare_database(alone: bool) -> None:
                 rescue.carry_over(file)
             if interrupted := fail_interrupted():
                 log.warning("%d installs were interrupted. Retry continues where their bytes end.", interrupted)
-        except (DatabaseError, OSError) as error:
-            raise CannotStart(database.explain(error, file or "of DATABASE_URL")) from error
+    except (DatabaseError, OSError) as error:
+        raise CannotStart(database.explain(error, file or "of DATABASE_URL")) from error
     log.info(
         "Database: %s", f"{file}, {settings.SQLITE_JOURNAL_MODE} journal" if file else "the one that DATABASE_URL names"
     )
@@ -113,12 +114,16 @@ def _sweep() -> None:
     """Drafts that killed writers left. Nobody else runs now but commands, whose own drafts are spared."""
     from django.conf import settings
 
+    from comfydash import database
+
     folders = [
         settings.DATA_DIR,
         settings.DATA_DIR / "thumbnails",
         settings.PRESETS_FILE.resolve().parent,
         settings.WORKFLOW_DIRS[0],
     ]
+    for scratch in settings.DATA_DIR.glob(f"{database.SCRATCH}*"):  # copies of a whole database
+        shutil.rmtree(scratch, ignore_errors=True)
     if swept := sweep_drafts(folders) + sweep_drafts(folders[:1], DRAFTS) + sweep_drafts(folders[1:2], (".",)):
         log.info("%d unfinished files of writers that were killed are gone.", swept)
 

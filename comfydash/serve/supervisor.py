@@ -26,7 +26,7 @@ from comfydash.serve.trouble import CannotStart
 
 log = logging.getLogger("comfydash.serve")
 
-STOPPED, COULD_NOT_START, HAD_TO_KILL = 0, 1, 3  # exit statuses; 2 is argparse's
+STOPPED, COULD_NOT_START, HAD_TO_KILL, INTERRUPTED = 0, 1, 3, 130  # exit statuses; 2 is argparse's
 GRACE_SECONDS = 4.5  # from SIGTERM to SIGKILL: all is over within five seconds
 TICK = min(5.0, LIMIT / 4, PULSE_LIMIT / 4)  # seconds between two looks at heartbeat and log file
 LOADING_SECONDS = 10 * LIMIT  # before a worker's first beat: a slow disk, a busy machine
@@ -42,6 +42,8 @@ def main(arguments: list[str]) -> int:
     except CannotStart as trouble:
         log.error("%s", trouble)
         return COULD_NOT_START
+    except KeyboardInterrupt:  # before signals are caught
+        return INTERRUPTED
 
 
 class Supervisor:
@@ -94,6 +96,7 @@ class Supervisor:
                 next_tick = time.monotonic() + TICK
                 self._replace_hanging_worker()
                 self._replace_hanging_web()
+                self._yield_to_a_successor()
                 rotate(self._log_file)
         clean = self._stop()
         if self._hopeless:
@@ -174,6 +177,11 @@ class Supervisor:
         """One that loads, or waits for the preparations, is asked nothing: a slow start is no death."""
         if self.web and self.web.running and self.web.ready and self._pulse.stands_still():
             self.web.signal(signal.SIGKILL, reason=f"it had answered nobody for {PULSE_LIMIT:.0f} s and was killed")
+
+    def _yield_to_a_successor(self) -> None:
+        if any(lock.is_lost for lock in self._locks.values()):
+            log.error("Another ComfyDash has taken over, because this one was silent for too long. This one ends.")
+            self._hopeless = True
 
     def _stop(self) -> bool:
         """End every child, in order and in time. Returns whether none had to be killed."""

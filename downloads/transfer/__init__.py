@@ -18,6 +18,7 @@ from downloads.transfer.partial import (
     STATE_SUFFIX,
     discard_partial,
     partial_bytes,
+    recover_replaced,
     reserved_bytes,
     take_along,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "peek",
     "probe",
     "probe_all",
+    "recover_replaced",
     "reserved_bytes",
     "stat_beneath",
     "take_along",

@@ -29,7 +29,7 @@ from downloads.transfer.errors import TransferError, folder_at_path, path_taken
 from downloads.transfer.extents import Extents
 from downloads.transfer.options import Facts
 from downloads.transfer.state import Identity
-from volumes.files import rename_over, sync_file, sync_folder
+from volumes.files import OLD, recover, rename_over, sync_file, sync_folder
 from volumes.locks import lock_open_file
 
 PART_SUFFIX = ".part"
@@ -88,8 +88,17 @@ def take_along(root: Path, path: str, target: str, facts: Facts) -> None:
 
 
 def _delete_journal(root: Path, path: str) -> None:
-    for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW):
+    for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW, STATE_SUFFIX + OLD):
         delete_beneath(root, path + suffix)
+
+
+def recover_replaced(root: Path, path: str) -> None:
+    """Where a volume replaces no names, a kill in the middle of it left a file beside its name: give it back.
+
+    Nobody may be publishing there. Raises TransferError and OSError.
+    """
+    with suppress(FileNotFoundError), folder_beneath(root, path) as (folder, name):
+        recover(name, folder)
 
 
 def _stored_state(root: Path, path: str) -> state.State | None:
@@ -126,6 +135,8 @@ class Partial:
         with writing(self.place):
             self.handle = self._open()
             try:
+                recover_replaced(root, path)
+                recover_replaced(root, path + STATE_SUFFIX)
                 self.journal = _open_to_write(root, path + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             except (TransferError, OSError):
                 os.close(self.handle)  # and with it the lock
@@ -294,7 +305,7 @@ class Partial:
             if self._journaled > state.LARGEST:
                 self._write_journal_anew()
             with at_any_offset(self.place):  # behind what an earlier line wrote
-                os.write(self.journal, line)
+                _write_all(self.journal, line)
         self._journaled += len(line)
 
     def _write_journal_anew(self) -> None:
@@ -304,11 +315,20 @@ class Partial:
         with writing(self.place):
             delete_beneath(self.root, fresh)
             handle = open_beneath(self.root, fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
-            os.write(handle, lines)
-            flush_data(handle)
-            with folder_beneath(self.root, fresh) as (folder, name):
-                rename_over(name, name.removesuffix(NEW), folder)
-        os.close(self.journal)
+            try:
+                with at_any_offset(self.place):
+                    _write_all(handle, lines)
+                    flush_data(handle)
+                with folder_beneath(self.root, fresh) as (folder, name):
+                    rename_over(name, name.removesuffix(NEW), folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.close(handle)
+                with suppress(OSError, TransferError):
+                    delete_beneath(self.root, fresh)
+                raise
+        with suppress(OSError):  # its bytes count no more
+            os.close(self.journal)
         self.journal, self._journaled = handle, len(lines)
 
     # --- the end -------------------------------------------------------------------------------------------------
@@ -383,6 +403,11 @@ def _takes_new_files(root: Path, path: str) -> bool:
     except (TransferError, OSError):
         return False
     return True
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
 
 
 def flush_data(handle: int) -> None:

@@ -116,4 +116,4 @@ def test_a_log_that_cannot_be_opened_costs_its_lines_and_is_said_once(tmp_path, 
     record = logging.LogRecord("x", logging.INFO, "x", 1, "a line", None, None)
     handler.handle(record)
     handler.handle(record)
-    assert capsys.readouterr().err.count("The log file is not written") == 1
+    assert capsys.readouterr().err.count("cannot be written (") == 1

@@ -16,7 +16,7 @@ from tests.comfydash.serving import ROOT, serving
 from tests.volumes.refusing import refusing
 
 
-@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EPERM])
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EBADF, errno.EPERM, errno.EIO])
 def test_serve_runs_without_flock_warns_once_and_follows_a_killed_one(tmp_path: Path, code: int) -> None:
     volume = refusing(flock=code, link=errno.EPERM, folder_fsync=errno.EINVAL)
     with serving(tmp_path, **volume) as serve:
@@ -43,10 +43,23 @@ def test_a_worker_that_is_killed_is_followed_without_flock(tmp_path: Path) -> No
         assert serve.stop() == 0
 
 
-def test_where_nothing_can_be_locked_a_sentence_names_the_variable(tmp_path: Path) -> None:
-    with serving(tmp_path, **refusing(flock=errno.ENOLCK, fcntl=errno.ENOLCK)) as serve:
+@pytest.mark.parametrize(
+    ("codes", "environment", "why"),
+    [
+        ({"flock": errno.ENOLCK, "fcntl": errno.ENOLCK}, {}, "knows no locks at all"),
+        ({"fcntl": errno.EIO}, {}, "knows no locks at all"),
+        ({"fcntl": errno.EIO}, {"DATABASE_URL": "postgres://u@127.0.0.1:1/x"}, "knows no locks at all"),
+        ({"pwrite": errno.ESPIPE}, {}, "cannot write into the middle of a file"),
+    ],
+    ids=str,
+)
+def test_where_no_database_can_live_a_sentence_names_the_variable(
+    tmp_path: Path, codes: dict[str, int], environment: dict[str, str], why: str
+) -> None:
+    with serving(tmp_path, **refusing(**codes), **environment) as serve:
         assert serve.wait() == 1
-        assert "Set COMFYDASH_DATA_DIR to a folder on a local disk" in serve.output
+        assert why in serve.output
+        assert "COMFYDASH_DATA_DIR to a folder on a local disk" in serve.output
         assert "Traceback" not in serve.output
 
 

@@ -248,6 +248,20 @@ def test_check_presets_asks_each_address_once_and_fetches_nothing(models: Path, 
     assert list(models.rglob("*")) == []
 
 
+def test_check_presets_says_what_the_catalogue_warns_of(
+    models: Path, hub: FakeHub, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("presets.rivals.ignores_case", lambda folder: True)
+    one = hub.add_file("org/ok", "ok.safetensors", size=SIZE)
+    write_catalogue(
+        {"A": preset(file("vae/ok.safetensors", one.url)), "B": preset(file("vae/OK.safetensors", one.url))}
+    )
+    ran = run("check_presets", "A", "B")
+    assert ran.status == 0
+    assert "A: vae/ok.safetensors and vae/OK.safetensors of B are one file here" in ran.err
+    assert "B: vae/OK.safetensors and vae/ok.safetensors of A are one file here" in ran.err
+
+
 def test_check_presets_sees_that_a_file_changed_since_it_was_installed(models: Path, hub: FakeHub, run: Run) -> None:
     run("install_preset", "ONE", "--wait")
     assert run("check_presets", "ONE").status == 0

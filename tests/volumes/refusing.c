@@ -28,7 +28,9 @@ static int is_folder(int fd) {
     struct stat found;
     return fstat(fd, &found) == 0 && S_ISDIR(found.st_mode);
 }
-int fsync(int fd) { return is_folder(fd) && refused("REFUSE_folder_fsync") ? -1 : NEXT(fsync)(fd); }
+static int no_sync(int fd) { return refused(is_folder(fd) ? "REFUSE_folder_fsync" : "REFUSE_file_fsync"); }
+int fsync(int fd) { return no_sync(fd) ? -1 : NEXT(fsync)(fd); }
+int fdatasync(int fd) { return no_sync(fd) ? -1 : NEXT(fdatasync)(fd); }
 int fchmod(int fd, mode_t mode) { return refused("REFUSE_chmod") ? -1 : NEXT(fchmod)(fd, mode); }
 int chmod(const char *name, mode_t mode) { return refused("REFUSE_chmod") ? -1 : NEXT(chmod)(name, mode); }
 int utimensat(int fd, const char *name, const struct timespec t[2], int f) {

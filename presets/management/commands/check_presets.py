@@ -59,6 +59,10 @@ class Command(BaseCommand):
         else:
             listed = ", ".join(f"{counts[answer]} {answer}" for answer in sorted(counts)) or "nothing to ask"
             self.stdout.write(f"{len(rows)} file{pluralize(rows)}: {listed}")
+        for preset in presets:
+            if preset.source == "file":
+                for warning in preset.warnings:
+                    self.stderr.write(f"{preset.id}: {warning}")
         if BAD & counts.keys():
             sys.exit(1)
 

@@ -10,6 +10,7 @@ from downloads.transfer.file_names import on_one_line, shown
 from presets import locks
 from presets.install import UnknownPreset, find_preset
 from presets.states import preset_states
+from volumes.files import write_whole
 
 
 class Command(BaseCommand):
@@ -39,7 +40,10 @@ class Command(BaseCommand):
             self.stdout.write(text)
             return
         try:
-            output.write_text(text, encoding="utf-8")
+            if output.exists() and not output.is_file():  # /dev/stdout, a pipe
+                output.write_text(text, encoding="utf-8")
+            else:
+                write_whole(output.resolve(), text.encode(), mode=0o666)
         except OSError as error:
             raise CommandError(f"{shown(str(output))} could not be written ({error.strerror}).") from error
         self.stdout.write(f"{len(export.files)} file{pluralize(export.files)} written to {shown(str(output))}")
