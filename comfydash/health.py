@@ -44,14 +44,19 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 def _ask() -> dict[str, Any]:
     """The worker's state, by a real query that does not wait long."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(f"PRAGMA busy_timeout = {DATABASE_MILLISECONDS}")
-        elif connection.vendor == "postgresql":
-            cursor.execute(f"SET statement_timeout = {DATABASE_MILLISECONDS}")
+    patient = connection.settings_dict
+    if connection.vendor == "sqlite":  # with a rollback journal to open it is to wait already
+        options = {**patient["OPTIONS"], "timeout": DATABASE_MILLISECONDS / 1000}
+        connection.settings_dict = {**patient, "OPTIONS": options}
     try:
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.execute(f"PRAGMA busy_timeout = {DATABASE_MILLISECONDS}")
+            elif connection.vendor == "postgresql":
+                cursor.execute(f"SET statement_timeout = {DATABASE_MILLISECONDS}")
         return worker_status()
     finally:
+        connection.settings_dict = patient
         connection.close()  # with the short time-out; the next request opens its own
 
 

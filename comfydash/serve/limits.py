@@ -33,6 +33,7 @@ CLIENT_BYTES, BYTES_A_SECOND = 2.0 * CLIENT_MESSAGE, 8.0 * 1024
 OPEN_SOCKETS = 2000  # of everybody together; far below the files that the process may open
 TOO_MUCH, TOO_LARGE = 1008, 1009  # close codes, RFC 6455
 UNREAD_BYTES = 4 * MEBIBYTE  # events kept for a page that does not read; then it has to connect again
+UNREAD_TOGETHER = 32 * MEBIBYTE  # of all pages; the one that reads least has to connect again first
 
 HEADERS_OF_REFUSALS = (
     (b"Content-Security-Policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -210,6 +211,7 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
         if self._counted:
             self._counted = False
             self.factory.open_sockets -= 1
+            self.factory.backlog.forget(self)
             super().onClose(wasClean, code, reason)
 
     def dataReceived(self, data: bytes) -> None:
@@ -254,12 +256,24 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     def serverSend(self, content: Any, binary: bool = False) -> None:
         if self.refused:
             return
-        # What waits in Twisted's transport, which has no public word for it.
-        unread = len(self.transport.dataBuffer) - self.transport.offset + self.transport._tempDataLen
-        if unread > UNREAD_BYTES:
-            self.transport.abortConnection()
-        else:
-            super().serverSend(content, binary)
+        if self.unread > UNREAD_BYTES:
+            self.cut_off()
+            return
+        super().serverSend(content, binary)
+        if self._counted:
+            self.factory.backlog.note(self)
+
+    def cut_off(self) -> None:
+        """Twisted ends the connection a moment later, and would go on taking what is written until then."""
+        self.refused = True
+        self.transport.dataBuffer, self.transport.offset = b"", 0
+        self.transport._tempDataBuffer, self.transport._tempDataLen = [], 0
+        self.transport.abortConnection()
+
+    @property
+    def unread(self) -> int:
+        """Bytes that wait in Twisted's transport, which has no public word for it."""
+        return int(len(self.transport.dataBuffer) - self.transport.offset + self.transport._tempDataLen)
 
     def sendMessage(self, payload: bytes, *args: Any, **options: Any) -> None:  # autobahn's name
         """Autobahn measures what we say with the limit that is meant for what a page may say."""
@@ -271,6 +285,40 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
             self.maxMessagePayloadSize = limit
 
 
+class Backlog:
+    """What all sockets together have not read. Many that read nothing must not cost what many times one may."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._unread: dict[Socket, int] = {}
+        self._sum = 0
+
+    def note(self, socket: Socket) -> None:
+        """Something was sent to it. Above the limit those that read least are cut off."""
+        self._set(socket, socket.unread)
+        if self._sum <= self._most:
+            return
+        for other in list(self._unread):  # what the others have read since they were last sent something
+            self._set(other, other.unread)
+        while self._sum > self._most:
+            slowest = max(self._unread, key=self._unread.__getitem__)
+            self.forget(slowest)
+            slowest.cut_off()
+
+    def forget(self, socket: Socket) -> None:
+        self._sum -= self._unread.pop(socket, 0)
+
+    def _set(self, socket: Socket, unread: int) -> None:
+        self.forget(socket)
+        if unread:
+            self._unread[socket] = unread
+            self._sum += unread
+
+
 class SocketFactory(WebSocketFactory):  # type: ignore[misc]
     protocol = Socket
     open_sockets = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.backlog = Backlog(UNREAD_TOGETHER)

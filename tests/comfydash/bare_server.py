@@ -2,7 +2,8 @@
 
 usage: python -m tests.comfydash.bare_server FILE_DESCRIPTOR
 The application answers with the number of body bytes it got, and a WebSocket echoes
-with 5 kB of blanks, 20,000 times (100 MB) for "flood". /quiet listens only, GET /heard says how many messages it heard,
+with 5 kB of blanks, 20,000 times (100 MB) for "flood" and 1,400 times (7 MB, less than what one page may leave
+unread and the kernel takes) for "burst". /quiet listens only, GET /heard says how many messages it heard,
 and /never lets nobody in.
 """
 
@@ -30,7 +31,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["path"] == "/quiet":
             return
         while (message := await receive())["type"] == "websocket.receive":
-            for _ in range(20_000 if message["text"] == "flood" else 1):
+            for _ in range({"flood": 20_000, "burst": 1_400}.get(message["text"], 1)):
                 await send({"type": "websocket.send", "text": message["text"] + " " * 5_000})
         return
     size = 0

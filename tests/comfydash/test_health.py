@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
+import threading
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -10,6 +13,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from django.utils.log import log_response
 
+from comfydash.health import healthz
 from downloads.models import WorkerState
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +53,25 @@ def test_a_database_without_tables_is_down(client):
         cursor.execute("ALTER TABLE worker_state RENAME TO away")
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["database"]) == (503, "down")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no such lock")
+def test_a_database_that_cannot_even_be_opened_for_a_lock_is_told_soon(tmp_path):
+    """With a rollback journal, where a writer keeps readers out; pages have the patience that is given here."""
+    file, statuses = tmp_path / "locked.db", []
+
+    def ask() -> None:
+        options = {**connection.settings_dict["OPTIONS"], "timeout": 300, "init_command": "PRAGMA journal_mode=delete;"}
+        connection.settings_dict = {**connection.settings_dict, "NAME": str(file), "OPTIONS": options}
+        statuses.append(healthz(RequestFactory().get("/healthz")).status_code)
+
+    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+        holder.execute("CREATE TABLE worker_state (id)")
+        holder.execute("BEGIN EXCLUSIVE")
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(60)
+    assert statuses == [503]
 
 
 def test_it_is_only_for_asking_and_never_cached(client):

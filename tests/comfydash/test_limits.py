@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -167,6 +167,38 @@ def test_a_page_that_does_not_read_costs_no_memory(served):
             while True:
                 stopped.recv(timeout=20)
         assert served.resident_megabytes() - before < 40
+
+
+def test_many_pages_that_do_not_read_cost_together_what_a_few_may(served):
+    with ExitStack() as opened:
+        reader = opened.enter_context(connect(f"ws://127.0.0.1:{served.port}/ws"))
+        before = served.resident_megabytes()
+        for _ in range(60):
+            stopped = unread_connection(served.port, opened)
+            stopped.sendall(client_text(b"burst"))
+        for number in range(60):  # each answer comes after what was sent to the others before
+            reader.send(f"still read {number}")
+            assert reader.recv(timeout=20).strip() == f"still read {number}"
+        assert served.ask("GET", "/")[0] == 200
+        assert served.resident_megabytes() - before < 110
+
+
+def unread_connection(port: int, opened: ExitStack) -> socket.socket:
+    connection = opened.enter_context(closing(socket.socket()))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(20)
+    connection.connect(("127.0.0.1", port))
+    connection.sendall(
+        b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    assert b" 101 " in connection.recv(20)
+    return connection
+
+
+def client_text(text: bytes) -> bytes:
+    """A short text message as a client frames it, with a mask of zeros."""
+    return bytes([0x81, 0x80 | len(text)]) + bytes(4) + text
 
 
 def test_a_connection_serves_several_requests(served):
