@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -32,6 +32,8 @@ STATE_SUFFIXES = (".part.state", ".part.state.new", f".part.state{OLD}")  # the 
 CHANGED = "models.changed"  # a file in the data directory whose time says when the models folders changed
 MAX_AGE = 2.0  # seconds that a scan is believed
 MAX_FOLDER_AGE = 30.0  # seconds that the list of one unchanged folder is believed: files may grow in place
+
+LOOK_SHARE = 50  # times as long as a look at single files took, nobody looks again
 
 # Folders that others report for a kind; ComfyUI's own answer is appended by the comfyui app.
 more_roots: list[Callable[[], dict[str, list[Path]]]] = []
@@ -126,6 +128,7 @@ def _is_one_case(*, look: bool = False) -> bool:
 
 _lock = threading.Lock()
 _folders: dict[tuple[Path, str, Path], _Listing] = {}
+_look_again_at = 0.0
 _index: tuple[float, tuple[Any, ...], list[list[FoundFile]], ModelsIndex] | None = None
 
 
@@ -174,10 +177,34 @@ def _last_change() -> int:
 
 def forget() -> None:
     """Something was published, moved or deleted by this process: look again at the next question."""
-    global _index
+    global _index, _look_again_at
     with _lock:
         _index = None
+        _look_again_at = 0.0
         _folders.clear()
+
+
+def changed_in_place(files: Iterable[FoundFile]) -> bool:
+    """Is one of these files another than it was? Writing into a file changes no folder, so its list stays believed.
+
+    Looked at every MAX_AGE seconds; more rarely on a volume where a look takes long.
+    """
+    global _look_again_at
+    begun = time.monotonic()
+    if begun < _look_again_at:
+        return False
+    changed = any(map(_is_another, files))
+    ended = time.monotonic()
+    _look_again_at = ended + min(MAX_FOLDER_AGE, max(MAX_AGE, LOOK_SHARE * (ended - begun)))
+    return changed
+
+
+def _is_another(found: FoundFile) -> bool:
+    try:
+        now = found.file.stat()
+    except OSError:
+        return True
+    return (now.st_size, now.st_mtime_ns) != (found.size, found.mtime_ns)
 
 
 def _all_roots() -> dict[str, list[Path]]:

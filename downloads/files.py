@@ -60,7 +60,7 @@ class Knowledge:
         # Of two records of one place (aliases, a disk that ignores case) the newer one counts.
         rows = ModelFile.objects.order_by("installed_at", "path").values_list(*Record._fields)
         records = {canonical(row[0]): Record(*row) for row in rows}
-        if _published_elsewhere(records.values()):
+        if _published_elsewhere(records.values()) or _changed_in_place(records):
             disk.forget()
         return cls(models_index(), records, {row[0]: Remote(*row) for row in remotes.values_list(*Remote._fields)})
 
@@ -141,6 +141,11 @@ def _published_elsewhere(records: Iterable[Record]) -> bool:
     index, since = models_index(), timezone.now() - timedelta(seconds=disk.MAX_AGE)
     fresh = [record for record in records if record.installed_at > since]
     return any((found := index.find(record.path)) is None or not vouches(record, found) for record in fresh)
+
+
+def _changed_in_place(records: dict[str, Record]) -> bool:
+    files = models_index().files
+    return disk.changed_in_place(files[place] for place in records if place in files)
 
 
 def is_complete(found: FoundFile) -> bool:

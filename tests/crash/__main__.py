@@ -43,7 +43,7 @@ TAIL = """
 with `force` fetches a source that changed and once while `conflict=replace` gives a place to another preset's file,
 both of the same size as what stands there, right after its installation. Afterwards, and again at the end, every file
 that the API calls *here*, every line of a lock file and every *ok* of `verify_models` is held against the SHA-256
-of the bytes on the disk: nobody vouches for old bytes as the new ones.
+of the bytes on the disk: nobody vouches for old bytes as the new ones, nor are they here for the new ones' preset.
 """
 
 

@@ -353,3 +353,15 @@ def test_a_file_that_cannot_be_read_now_is_not_called_broken(tmp_path):
     assert not is_complete(found)
     loop.write_bytes(b"<html>  x")
     assert not is_complete(found)
+
+
+def test_bytes_that_were_changed_in_place_are_not_vouched_for_although_no_folder_changed(models, one, monkeypatch):
+    os.utime(models / "checkpoints", (1, 1))  # quiet for long: its list is believed
+    disk.forget()
+    assert Knowledge.gather([one.url]).state(PATH, one.url) == HERE
+    monkeypatch.setattr(disk, "_look_again_at", 0.0)
+    with (models / PATH).open("r+b") as file:
+        file.seek(1000)
+        file.write(b"other")
+    os.utime(models / PATH, (1, 1))
+    assert Knowledge.gather([one.url]).state(PATH, one.url) == UNVERIFIED
