@@ -28,6 +28,7 @@ Answer = Literal["ok", "gated", "missing", "html", "size", "hash", "unreachable"
 TIMEOUT = 30.0  # seconds for one address, redirects and a second try included
 HOSTS_AT_ONCE, PER_HOST = 6, 8
 STRIKES = 3  # addresses in a row without an answer: the rest of that host is not asked
+HOST_TIMES = 10  # of TIMEOUT: what one host may take for all its addresses, however faithfully it answers
 LOOK = 0.2  # seconds
 TOLERANCE = 0.1  # of the catalogue's size; it is written by hand and rounded
 BAD = frozenset({"missing", "html", "hash", "unreachable", "refused"})
@@ -50,7 +51,7 @@ def check(presets: Iterable[Preset], timeout: float = TIMEOUT) -> Iterator[Check
     """As the answers come, a file that several presets share once. An address gets ``timeout`` seconds.
 
     Hosts are asked beside each other, each by a few connections; one that leaves STRIKES addresses in a row without an
-    answer is not asked for the rest of them.
+    answer, or takes HOST_TIMES as long for all of them, is not asked for the rest.
     """
     owners: dict[tuple[str, str], list[str]] = {}
     files: dict[tuple[str, str], PresetFile] = {}
@@ -75,10 +76,15 @@ class _Host:
     def __init__(self, name: str, urls: list[str]) -> None:
         self.name, self.urls = name, deque(urls)
         self.strikes = 0
+        self.end = float("inf")  # set when it is asked for the first time
 
     @property
     def is_dead(self) -> bool:
-        return self.strikes >= STRIKES
+        return self.strikes >= STRIKES or self.is_late
+
+    @property
+    def is_late(self) -> bool:
+        return time.monotonic() > self.end
 
     def heard(self, said: Facts | TransferError) -> None:
         silent = isinstance(said, TransferError) and (said.retry or said.reason == "network")
@@ -107,6 +113,7 @@ def _answers(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Facts |
         while hosts or asking or running:
             while hosts and len(asking) < HOSTS_AT_ONCE:
                 asking.append(hosts.popleft())
+                asking[-1].end = time.monotonic() + HOST_TIMES * timeout
             for host in list(asking):
                 mine = sum(busy is host for busy, _ in running.values())
                 while host.urls and not host.is_dead and mine < min(PER_HOST, 1 if host.strikes else PER_HOST):
@@ -115,7 +122,7 @@ def _answers(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Facts |
                     mine += 1
                 if host.is_dead:
                     while host.urls:
-                        yield host.urls.popleft(), _given_up(host)
+                        yield host.urls.popleft(), _given_up(host, timeout)
                 if not host.urls and not mine:
                     asking.remove(host)
             with suppress(Empty):
@@ -140,8 +147,12 @@ def _ask(
         bell.put(url)
 
 
-def _given_up(host: _Host) -> TransferError:
+def _given_up(host: _Host, timeout: float) -> TransferError:
     name = host.name.rpartition("@")[2]
+    if host.strikes < STRIKES:
+        return Transient(
+            f"Not asked: {name} is slow and has used up its {HOST_TIMES * timeout:.0f} s. Give it more with --timeout."
+        )
     return Transient(f"Not asked: {name} did not answer {STRIKES} times in a row.")
 
 

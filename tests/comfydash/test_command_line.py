@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,34 @@ def test_check_presets_asks_a_silent_host_a_few_times_and_not_for_each_file(fres
     assert done.stdout.splitlines()[-1] == "200 files: 200 unreachable"
     assert sum("of 200: " in line for line in done.stderr.splitlines()) == 200
     assert 0 < silent.count <= 30
+
+
+class Slow(http.server.BaseHTTPRequestHandler):
+    """Each answer comes, late."""
+
+    def do_GET(self) -> None:
+        time.sleep(0.3)
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_check_presets_leaves_a_host_that_is_slow_with_each_of_many_addresses(fresh: Path) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        files = [file(f"loras/{n}.safetensors", f"{url}/{n}.safetensors") for n in range(400)]
+        (fresh / "config" / "presets.yaml").write_bytes(document({"MANY": preset(*files)}))
+        done = run(fresh, "check_presets", "MANY", "--timeout", "0.5")
+        server.shutdown()
+    assert "has used up its 5 s" in done.stdout
+    assert "missing" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("400 files: ")
 
 
 def listen_to_ctrl_c() -> None:
