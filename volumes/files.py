@@ -91,15 +91,24 @@ def rename_over(source: str, target: str, folder: int | None = None) -> None:
         try:
             os.rename(source, target, src_dir_fd=folder, dst_dir_fd=folder)
         except OSError:
-            with suppress(FileNotFoundError):  # somebody gave it its name back
+            try:
                 os.rename(aside, target, src_dir_fd=folder, dst_dir_fd=folder)
+            except FileNotFoundError:  # another process gave it its name back
+                rename_over(source, target, folder)
+                return
             raise
     _discard(aside, folder)  # also what a kill left of an earlier one
 
 
 def recover(target: str, folder: int | None = None) -> bool:
-    """Give a file its name back that stepped aside for one that never came; whether there was one. Raises OSError."""
-    if _is_file(target, folder) or not _is_file(target + OLD, folder):
+    """Give a file its name back that stepped aside for one that never came; whether there was one. Raises OSError.
+
+    Where the new one did come, the old one goes. Nobody may be renaming there.
+    """
+    if not _is_file(target + OLD, folder):
+        return False
+    if _is_file(target, folder):
+        _discard(target + OLD, folder)
         return False
     os.rename(target + OLD, target, src_dir_fd=folder, dst_dir_fd=folder)
     return True
@@ -255,8 +264,7 @@ def sweep_drafts(folders: Iterable[Path], older: Iterable[str] = ()) -> int:
                 if not entry.is_file(follow_symlinks=False):
                     continue
                 if entry.name.endswith(OLD):
-                    if not recover(entry.path.removesuffix(OLD)):
-                        _discard(entry.path, None)
+                    recover(entry.path.removesuffix(OLD))
                 elif _is_left_over(entry, prefixes):
                     Path(entry.path).unlink()
                     swept += 1

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -34,6 +36,19 @@ def test_a_backup_is_one_private_file_with_everything_committed(source, tmp_path
     assert themes(made) == [("light",), ("in the write-ahead log",)]
     assert oct(made.stat().st_mode & 0o777) == "0o600"
     assert sorted(file.name for file in tmp_path.glob("*copy.db*")) == ["copy.db"]
+
+
+def test_what_a_killed_backup_left_goes_with_the_next_one(source, tmp_path):
+    """It is a whole database, the token in it."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    ).stdout
+    for name in (f".old.db.{dead.strip()}-0123abcd.new", f".old.db.{dead.strip()}-0123abcd.new-journal", ".mine.new"):
+        (folder / name).write_text("half")
+    back_up(source, folder / "copy.db")
+    assert sorted(file.name for file in folder.iterdir()) == [".mine.new", "copy.db"]
 
 
 def test_a_backup_is_never_overwritten(source, tmp_path):

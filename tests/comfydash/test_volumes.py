@@ -84,11 +84,25 @@ def test_what_a_command_makes_is_private_and_serve_mends_what_was_not(tmp_path: 
     for file in (*data.iterdir(), *logs.iterdir()):
         file.chmod(0o644)
     (data / ".templates.killed").write_text("half")
-    (data / ".workflows.json.1-abcd.new").write_text("half")
+    (data / ".workflows.json.1-0123abcd.new").write_text("half")
+    (data / "salvage-killed").mkdir()
+    (data / "salvage-killed" / "copy.db").write_text("a whole database")
     with serving(tmp_path) as serve:
         serve.wait_until_healthy()
         assert {name: mode for name, mode in modes(data).items() if mode != 0o600 and "json" not in name} == {}
         assert {name: mode for name, mode in modes(logs).items() if mode != 0o600} == {}
         serve.wait_for_line("unfinished files of writers")
         assert not (data / ".templates.killed").exists()
+        assert not (data / "salvage-killed").exists()
         assert serve.stop() == 0
+
+
+def test_serve_runs_where_only_the_log_cannot_be_written(tmp_path: Path) -> None:
+    """What is left of a workspace on rclone without a write cache, once the data folder is on a disk."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "comfydash.log").symlink_to("/dev/full")
+    with serving(tmp_path) as serve:
+        serve.wait_until_healthy()
+        assert serve.stop() == 0
+        assert "comfydash.log cannot be written (No space left on device)" in serve.output
+        assert "Traceback" not in serve.output

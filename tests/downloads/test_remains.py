@@ -11,6 +11,7 @@ from downloads.drain import drain_queue, fail_interrupted
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.queue import WantedFile, enqueue
 from downloads.transfer import partial_bytes
+from volumes.files import OLD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,6 +50,27 @@ def test_a_file_published_before_the_worker_died_counts_whole(hub, models):
     assert (row.status, row.files_completed, row.bytes_done) == (Status.FAILED, 1, one.size)
     assert [(file.status, file.bytes_done) for file in row.files.all()] == [("completed", one.size), ("pending", 0)]
     assert not journal.exists()
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["before the second rename", "after it"])
+def test_what_stepped_aside_for_a_replacement_comes_back_or_goes(hub, models, there):
+    """Where a volume replaces no names, a kill can hit between the two renames."""
+    file = hub.add_file("org/one", "one.safetensors", size=300_000)
+    install(file)
+    drain_queue()
+    place = models / "checkpoints/one.safetensors"
+    before = place.read_bytes()
+    aside = place.with_name(f"{place.name}{OLD}")
+    place.rename(aside)
+    if there:
+        place.write_bytes(before)
+    install(file, force=True)
+    DownloadHistory.claim_next()
+
+    assert fail_interrupted() == 1
+
+    assert place.read_bytes() == before
+    assert not aside.exists()
 
 
 def test_a_forced_install_does_not_count_what_it_replaces(hub, models):

@@ -11,6 +11,7 @@ from presets.catalogue import catalogue, wanted_files
 from presets.document import parse_document
 from presets.starter import STARTER
 from tests.presets.makers import HUB, file, ids, preset, write_catalogue
+from volumes.files import OLD
 
 
 def test_a_new_workspace_gets_the_starter_file_and_the_templates(settings: Any) -> None:
@@ -19,6 +20,15 @@ def test_a_new_workspace_gets_the_starter_file_and_the_templates(settings: Any) 
     assert found.problems == ()
     assert sum(preset.source == "templates" for preset in found.presets.values()) > 250
     assert found.presets["SDXL_BASE_V1"].source == "file"
+
+
+def test_a_catalogue_that_stepped_aside_is_not_taken_for_none(settings: Any) -> None:
+    """A refresh was killed on a volume that replaces no names."""
+    file = Path(settings.PRESETS_FILE)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.with_name(f"{file.name}{OLD}").write_bytes(b"presets: {}")
+    assert starter.read_or_create(file) == b"presets: {}"
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
 def test_the_starter_file_has_no_faults() -> None:
