@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import models
 
-from downloads.transfer.addresses import masked_text
+from webclient.url_policy import masked_text
 
 
 class _Masked:

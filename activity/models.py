@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from activity import events
 from activity.fields import MaskedCharField, MaskedJSONField
-from downloads.transfer.addresses import masked_text
-from downloads.transfer.file_names import legible
+from volumes.file_names import legible
+from webclient.url_policy import masked_text
 
 
 class Activity(models.Model):

@@ -21,8 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.machine import ROOT
-from settings_app.sizes import parse_size
 from tests.fakehub import FakeHub
+from values.sizes import parse_size
 
 TOKEN = "hf_demo_demo_demo_demo"
 GATED = "black-forest-labs/"

@@ -56,7 +56,7 @@ def templates() -> Path:
 
 def measure_once() -> dict[str, float]:
     """In a fresh process: seconds for all files of the package, and the memory that this took at its peak."""
-    from workflows.scanner import scan_file
+    from workflowfiles import scan_file
 
     files = sorted(templates().glob("*.json"))
     before = _peak_kb()
@@ -121,8 +121,8 @@ def scanning() -> None:
 
 def exactness(other: str) -> None:
     """How many templates have exactly the declared, active models, by a reader that follows each instance."""
-    from tests.workflows.scanner.test_templates import loaders
-    from workflows.scanner import scan_file
+    from tests.workflowfiles.test_templates import loaders
+    from workflowfiles import scan_file
 
     results: list[tuple[str, int, int, str]] = []
     documents = {file.name: json.loads(file.read_bytes()) for file in templates().glob("*.json")}
@@ -132,7 +132,7 @@ def exactness(other: str) -> None:
     scans = {name: scan_file(templates() / name) for name in documents}
     seconds = time.perf_counter() - begun
     ours = {name: {use.name for use in scans[name].models if use.needed} for name in workflows}
-    results.append(("workflows.scanner", *_exact(ours, expected), f"{seconds * 1000:.0f} ms"))
+    results.append(("workflowfiles", *_exact(ours, expected), f"{seconds * 1000:.0f} ms"))
     if other:
         run = subprocess.run([other, "-c", OTHER, str(templates())], check=True, capture_output=True, text=True)
         took, found = json.loads(run.stdout)

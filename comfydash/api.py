@@ -17,12 +17,12 @@ from ninja.security import APIKeyCookie, HttpBearer
 from activity.api import router as activity
 from comfyui.api import router as comfyui
 from downloads.api import router as downloads
-from downloads.transfer.file_names import legible
+from library.api import router as storage
 from presets.api import router as presets
 from settings_app import api_key
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from settings_app.api import router as preferences
-from storage.api import router as storage
+from volumes.file_names import legible
 from workflows.api import router as workflows
 
 EVERYWHERE = {401: "Not logged in", 403: "Not allowed: a session without its CSRF token"}

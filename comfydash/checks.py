@@ -12,13 +12,14 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DatabaseError
 
-from comfydash import database, env
+from comfydash import env
 from comfydash.filesystem import file_system_type
+from comfydash.recovery import database
 from comfydash.runtime_folder import LONGEST_BASE
 from comfydash.schema import schema
-from downloads.extra_paths import extra_model_paths
-from downloads.transfer import outward
+from downloads.inventory.extra_model_paths import extra_model_paths
 from volumes.files import keeps_modes
+from webclient import network_environment
 
 TAG = "comfydash"
 REDIS_SECONDS = 2.0
@@ -118,7 +119,7 @@ def environment(**kwargs: Any) -> list[CheckMessage]:
     for name, meant in env.unknown():
         hint = meant or "README.md lists those that there are."
         found.append(Warning(f"The variable {name} is not known and does nothing.", hint=hint, id="comfydash.W008"))
-    if sentence := outward.certificate_problem():
+    if sentence := network_environment.certificate_problem():
         found.append(Warning(sentence, hint="Correct the variable and start again.", id="comfydash.W009"))
     return found
 

@@ -123,10 +123,11 @@ def _run(arguments: list[str]) -> int:
         _say(str(trouble))
         return FAILED
     except (DatabaseError, sqlite3.Error) as error:
-        from comfydash import database, places
+        from comfydash import data_folders
+        from comfydash.recovery import database
 
         own = not os.environ.get("DATABASE_URL", "").strip()
-        _say(database.explain(error, places.data_dir() / "dashboard.db" if own else "of DATABASE_URL"))
+        _say(database.explain(error, data_folders.data_dir() / "dashboard.db" if own else "of DATABASE_URL"))
         return FAILED
     return 0
 
@@ -141,19 +142,19 @@ def _needs_tables(arguments: list[str]) -> bool:
         return False
     if name in ALSO_WITH_TABLES:
         return True
-    from comfydash.places import BASE_DIR
+    from comfydash.data_folders import BASE_DIR
 
     return any((BASE_DIR / app / "management" / "commands" / f"{name}.py").is_file() for app in OURS if name)
 
 
 def _prepare() -> None:
     """Make folders, key and tables as serve does, under its lock, where they are missing. Raises CannotStart."""
-    from comfydash import places
+    from comfydash import data_folders
     from comfydash.serve.folders import keep_private, prepare_data_dir
     from comfydash.serve.setup import load_django
 
-    prepare_data_dir(places.data_dir())
-    keep_private(places.data_dir())
+    prepare_data_dir(data_folders.data_dir())
+    keep_private(data_folders.data_dir())
     load_django()
     from comfydash.schema import schema
 
@@ -165,7 +166,7 @@ def _prepare() -> None:
     from comfydash.serve.trouble import CannotStart
 
     roles: tuple[Role, Role] = ("web", "worker")
-    busy = [lock for lock in (RoleLock(places.data_dir(), role) for role in roles) if not lock.is_free()]
+    busy = [lock for lock in (RoleLock(data_folders.data_dir(), role) for role in roles) if not lock.is_free()]
     if busy and found.is_old:
         raise CannotStart(
             f"The database is of another version than this one, and in use by {busy[0].holder()}. "

@@ -14,9 +14,9 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port
 
-from comfydash.places import QUOTES, at_home, unquoted
+from comfydash.data_folders import QUOTES, at_home, unquoted
 from settings_app.parsers import hidden_login
-from settings_app.sizes import parse_size
+from values.sizes import parse_size
 
 # Every variable of ours; README has the table. What begins like them and is none of them is a slip.
 KNOWN = frozenset(
@@ -227,7 +227,7 @@ def integer(name: str, default: int, low: int, high: int) -> int:
 
 
 def folder(name: str, default: Path) -> Path:
-    """Raises CannotStart, as comfydash.places does."""
+    """Raises CannotStart, as comfydash.data_folders does."""
     written = text(name)
     return at_home(name, written) if written else default.absolute()
 

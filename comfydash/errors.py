@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from comfydash.database import explain, explain_server
+from comfydash.recovery.database import explain, explain_server
 
 
 def _answer(request: HttpRequest, status: int, sentence: str) -> HttpResponse:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from downloads.heartbeat import worker_status
+from downloads.worker.heartbeat import worker_status
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.template.backends.django import DjangoTemplates, Template
 from django.utils.safestring import SafeString
 
-from downloads.transfer.file_names import legible
+from volumes.file_names import legible
 
 
 class LegiblePage(Template):

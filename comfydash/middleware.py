@@ -87,7 +87,7 @@ class AuthOffMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not settings.AUTH_ON:
-            from settings_app.access import administrator
+            from settings_app.administrator import administrator
 
             request.user = administrator()
         return self.get_response(request)

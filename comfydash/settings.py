@@ -8,23 +8,23 @@ from typing import Any
 
 from django.utils.log import CallbackFilter
 
-from comfydash import env, places
+from comfydash import data_folders, env
 from comfydash.filesystem import journal_mode
 from comfydash.logfile import no_log_file
 from comfydash.secret_key import read_or_create
-from downloads.transfer.outward import adopt_certificates
+from webclient.network_environment import adopt_certificates
 
 env.tidy()
 adopt_certificates()
 
-BASE_DIR = places.BASE_DIR
+BASE_DIR = data_folders.BASE_DIR
 VERSION = "0.1.0"
 
 # --- Where things lie -------------------------------------------------------------------------------------------
 
-WORKSPACE = places.workspace()
-DATA_DIR = places.data_dir()
-LOG_DIR = places.log_dir()
+WORKSPACE = data_folders.workspace()
+DATA_DIR = data_folders.data_dir()
+LOG_DIR = data_folders.log_dir()
 MODELS_DIR = env.folder("COMFYDASH_MODELS_DIR", env.folder("MODEL_BASE_PATH", WORKSPACE / "models"))
 EXTRA_MODEL_PATHS = (
     str(env.folder("COMFYDASH_EXTRA_MODEL_PATHS", Path())) if env.text("COMFYDASH_EXTRA_MODEL_PATHS") else ""
@@ -36,7 +36,7 @@ PRESETS_URL = env.web_address(
     query=True,
 )
 WORKFLOW_DIRS = [
-    places.at_home("COMFYDASH_WORKFLOW_DIRS", places.unquoted(folder))
+    data_folders.at_home("COMFYDASH_WORKFLOW_DIRS", data_folders.unquoted(folder))
     for folder in env.words("COMFYDASH_WORKFLOW_DIRS", separator=":")
 ] or [WORKSPACE / "workflows"]
 
@@ -56,7 +56,7 @@ TRUSTED_ORIGINS = env.origins("COMFYDASH_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env.networks("COMFYDASH_TRUSTED_PROXIES")  # whose X-Forwarded-For counts
 RUNPOD_POD_ID = env.text("RUNPOD_POD_ID")
 
-AUTHENTICATION_BACKENDS = ["settings_app.access.AdministratorBackend"]
+AUTHENTICATION_BACKENDS = ["settings_app.administrator.AdministratorBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -102,7 +102,7 @@ INSTALLED_APPS = [
     "downloads",
     "presets",
     "workflows",
-    "storage",
+    "library",
 ]
 MIDDLEWARE = [
     "comfydash.health.HealthMiddleware",
@@ -193,7 +193,7 @@ HUEY: dict[str, Any] = {
     },
 }
 if REDIS_URL:
-    HUEY |= {"huey_class": "downloads.worker.RedisWorkerHuey", "connection": {"url": REDIS_URL}}
+    HUEY |= {"huey_class": "downloads.worker.consumer.RedisWorkerHuey", "connection": {"url": REDIS_URL}}
     CHANNEL_LAYERS: dict[str, Any] = {
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
@@ -203,14 +203,14 @@ if REDIS_URL:
     }
 else:
     HUEY |= {
-        "huey_class": "downloads.worker.SqliteWorkerHuey",
+        "huey_class": "downloads.worker.consumer.SqliteWorkerHuey",
         "filename": str(QUEUE_FILE),
         "journal_mode": SQLITE_JOURNAL_MODE,
         "timeout": 20,
     }
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "comfydash.layers.SocketChannelLayer",
+            "BACKEND": "comfydash.local_channel_layer.SocketChannelLayer",
             "CONFIG": {"data_dir": str(DATA_DIR), "run_dir": env.text("COMFYDASH_RUN_DIR")},
         }
     }

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from comfydash.hosts import is_own_host, is_own_origin, told_scheme
 from settings_app import api_key
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 
 
 class SocketAccess:

@@ -7,15 +7,15 @@ from comfydash.api import api
 from comfydash.health import healthz, livez
 
 urlpatterns = [
-    path("", include("comfydash.home_urls")),
+    path("", include("comfydash.pages.home_urls")),
     path("", include("settings_app.login_urls")),
     path("models/", include("presets.urls")),
     path("downloads/", include("downloads.urls")),
     path("workflows/", include("workflows.urls")),
-    path("storage/", include("storage.urls")),
+    path("storage/", include("library.urls")),
     path("activity/", include("activity.urls")),
     path("settings/", include("settings_app.urls")),
-    path("generate/", include("comfydash.generate_urls")),
+    path("generate/", include("comfydash.pages.generate_urls")),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
     path("healthz", healthz),

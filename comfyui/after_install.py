@@ -12,10 +12,10 @@ from activity.models import Activity
 from comfyui import folders
 from comfyui.client import Client, ComfyError
 from comfyui.models import ComfyState
-from downloads.disk import models_index
-from downloads.extra_paths import ALIASES
+from downloads.inventory.extra_model_paths import ALIASES
+from downloads.inventory.scan import models_index
 from downloads.models import DownloadFile, FileStatus, Status
-from downloads.transfer.paths import MODEL_EXTENSIONS
+from downloads.transfer.disk.model_path import MODEL_EXTENSIONS
 
 
 def check(client: Client) -> None:

@@ -9,7 +9,7 @@ class ComfyUIConfig(AppConfig):
 
     def ready(self) -> None:
         from comfyui.folders import chosen_folders, reported_roots
-        from downloads import disk, places
+        from downloads.inventory import destinations, scan
 
-        disk.more_roots.append(reported_roots)
-        places.chosen_folders.append(chosen_folders)
+        scan.more_roots.append(reported_roots)
+        destinations.chosen_folders.append(chosen_folders)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from comfyui.client import Client, ComfyError
 from comfyui.models import Report
-from downloads import disk
+from downloads.inventory import scan
 from downloads.models import ACTIVE, DownloadFile
 
 NO_MODELS = frozenset({"configs", "custom_nodes", "classifiers"})
@@ -117,7 +117,7 @@ class Folders:
 
     def offers(self) -> list[Offer]:
         """What ComfyUI reads beyond our own models folder and extra_model_paths, where it is a folder here."""
-        extra = disk.extra_model_paths(settings.EXTRA_MODEL_PATHS)
+        extra = scan.extra_model_paths(settings.EXTRA_MODEL_PATHS)
         own = {folder.resolve() for folders in extra.values() for folder in folders}
         ours = settings.MODELS_DIR.resolve()
         return [
@@ -201,7 +201,7 @@ def reported_roots() -> dict[str, list[Path]]:
 def forget() -> None:
     global _cached
     _cached = None
-    disk.forget()
+    scan.forget()
 
 
 def chosen_folders() -> dict[str, Path]:
@@ -239,7 +239,7 @@ def _refuse_while_busy(kinds: set[str]) -> None:
         return
     files = DownloadFile.objects.filter(download__status__in=ACTIVE)
     for pk, path in files.values_list("pk", "path"):
-        if disk.resolved(path).partition("/")[0] in kinds:
+        if scan.resolved(path).partition("/")[0] in kinds:
             file = DownloadFile.objects.select_related("download").get(pk=pk)
             raise KindBusy(
                 f"“{file.download.title}” is {file.download.status} and brings {file.path}. "

@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from activity.models import Activity
+from comfyui.job_result import Outcome
 from comfyui.models import Generation
-from comfyui.outcome import Outcome
 
 State = Generation.State
 Key = tuple[str, int]  # prompt id, start in ms by ComfyUI's clock (0 where it does not tell)

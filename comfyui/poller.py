@@ -11,9 +11,9 @@ from django.db import DatabaseError, connections, transaction
 
 from comfyui import address, after_install, generations, health, reports
 from comfyui.client import Client, ComfyError
-from comfyui.lease import RENEW, Lease
+from comfyui.job_log import JobWatch
 from comfyui.models import ComfyState
-from comfyui.watch import JobWatch
+from comfyui.poller_lock import RENEW, Lease
 from settings_app import preferences
 
 log = logging.getLogger(__name__)

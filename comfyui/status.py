@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from comfyui.models import ComfyState
-from settings_app.sizes import human_size
+from values.sizes import human_size
 
 REFRESHED = 10.0  # seconds between two looks of an open panel at the row
 STALE = timedelta(seconds=60)  # without a look for that long the worker is not running

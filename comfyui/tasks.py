@@ -6,7 +6,7 @@ from huey import crontab
 from huey.contrib.djhuey import on_shutdown, on_startup, periodic_task
 
 from comfyui import poller
-from downloads.worker import stop_flag
+from downloads.worker.consumer import stop_flag
 
 
 @on_startup(name="comfyui")

@@ -7,7 +7,7 @@ from typing import Any
 
 from comfyui import address, status
 from comfyui.client import Client, ComfyError
-from comfyui.outcome import Output
+from comfyui.job_result import Output
 
 MOST = 24 * 2**20  # bytes; a larger picture is no thumbnail
 PATIENCE = 5.0  # seconds

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from activity.models import Activity
-from comfyui import folders, pack, thumbnails
+from comfyui import folders, link_pack, thumbnails
 from comfyui.status import current
 
 
@@ -50,8 +50,8 @@ def save_folders(request: HttpRequest) -> HttpResponse:
 @require_POST
 def set_up_pack(request: HttpRequest) -> HttpResponse:
     try:
-        folder = pack.set_up()
-    except pack.CannotSetUp as refusal:
+        folder = link_pack.set_up()
+    except link_pack.CannotSetUp as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, f"{folder} is made. Restart ComfyUI once; then every workflow opens by a link.")
@@ -61,8 +61,8 @@ def set_up_pack(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove_pack(request: HttpRequest) -> HttpResponse:
     try:
-        pack.remove()
-    except pack.CannotSetUp as refusal:
+        link_pack.remove()
+    except link_pack.CannotSetUp as refusal:
         messages.error(request, str(refusal))
     else:
         messages.success(request, "The folder is deleted.")

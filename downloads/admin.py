@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile
 from downloads.queue import cancel_rows, retry_rows
-from downloads.transfer.addresses import masked
+from webclient.url_policy import masked
 
 
 class MachineRecord(admin.ModelAdmin):

@@ -11,7 +11,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from activity.schemas import Problem
-from downloads.message import with_short_texts
+from downloads.bounded_json import with_short_texts
 from downloads.models import Conflict, DownloadHistory, Status, WrongState
 from downloads.queue import describe, retry_failed
 from downloads.transfer import TransferError

@@ -13,9 +13,9 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
 
-from downloads.heartbeat import worker_status
-from downloads.message import encoded
+from downloads.bounded_json import encoded
 from downloads.queue import queue_head, queue_status
+from downloads.worker.heartbeat import worker_status
 
 GROUP = "dashboard"
 HEARTBEAT = 15.0  # seconds

@@ -16,7 +16,7 @@ from django.utils import timezone
 from activity.fields import MaskedTextField
 from activity.models import Activity
 from downloads import events
-from downloads.disk import canonical
+from downloads.inventory.scan import canonical
 
 
 class Status(models.TextChoices):

@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from activity.models import Activity
 from downloads import events
+from downloads.bounded_json import MOST_BYTES, bounded, message_bytes
 from downloads.bulk import insert
-from downloads.message import MOST_BYTES, bounded, message_bytes
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus, Status, WantedFile
 from downloads.transfer import TransferError, parse_model_path
-from downloads.transfer.addresses import masked
+from webclient.url_policy import masked
 
 __all__ = [
     "WantedFile",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task, on_startup
 
-from downloads import drain, heartbeat, waiting
-from downloads.worker import stop_flag
+from downloads.worker import drain, heartbeat, parked
+from downloads.worker.consumer import stop_flag
 
 
 @db_task()
@@ -17,14 +17,14 @@ def drain_queue() -> None:
 @db_periodic_task(crontab(minute="*"))
 def look_at_the_queue() -> None:
     """Once a minute, whatever was lost: parked installs first, then the queue."""
-    waiting.look_again()
+    parked.look_again()
     drain.drain_queue()
 
 
 @db_task()
 def look_again_now() -> None:
     """A person changed something that installs may have waited for: a token was saved, space was freed."""
-    waiting.look_again(now=True)
+    parked.look_again(now=True)
 
 
 _started = False

@@ -15,9 +15,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from downloads.board import board, history, line_of, queue_button
 from downloads.models import ENDED, Conflict, DownloadHistory, Status
 from downloads.queue import failed, retry_failed
+from downloads.queue_page import board, history, line_of, queue_button
 from downloads.transfer import TransferError
 from settings_app import hub_token
 from settings_app.whoami import HubUnreachable, InvalidToken

@@ -12,8 +12,8 @@ from django.conf import settings
 from downloads.models import WantedFile
 from presets import starter, templates_source
 from presets.document import BadDocument, Document, is_preset_id, parse_document
+from presets.path_conflicts import Rivals, find_rivals, warn_of_case, warn_of_rivals
 from presets.preset import Category, Preset, PresetFile
-from presets.rivals import Rivals, find_rivals, warn_of_case, warn_of_rivals
 
 __all__ = ["Catalogue", "Category", "Preset", "PresetFile", "catalogue", "forget", "is_preset_id", "wanted_files"]
 

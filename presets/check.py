@@ -13,16 +13,16 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 from urllib.parse import urlsplit
 
-from downloads import facts
+from downloads.inventory import remote
 from downloads.models import ModelFile
-from downloads.options import transfer_options
 from downloads.transfer import Facts, Options, Stopped, TransferError
-from downloads.transfer.addresses import shown
 from downloads.transfer.background import Task
-from downloads.transfer.errors import Transient
-from downloads.transfer.probe import probe_all
+from downloads.transfer_options import transfer_options
+from hosts.locate import probe_all
 from presets.preset import Preset, PresetFile
-from settings_app.sizes import human_size
+from values.sizes import human_size
+from webclient.errors import Transient
+from webclient.url_policy import shown
 
 Answer = Literal["ok", "gated", "missing", "html", "size", "hash", "unreachable", "refused"]
 TIMEOUT = 30.0  # seconds for one address, redirects and a second try included
@@ -64,7 +64,7 @@ def check(presets: Iterable[Preset], timeout: float = TIMEOUT) -> Iterator[Check
     for key in files:
         keys.setdefault(key[1], []).append(key)
     for url, said in _answers(keys, timeout):
-        facts.remember(url, said)
+        remote.remember(url, said)
         for key in keys[url]:
             answer, message, size = _judge(files[key], said, installed.get(key, ""))
             yield Checked(tuple(owners[key]), *key, answer, message, size)
@@ -168,7 +168,7 @@ def _judge(file: PresetFile, said: Facts | TransferError, installed: str) -> tup
 
 
 def _refusal(said: TransferError) -> Answer:
-    if said.reason in facts.GATED_REASONS:
+    if said.reason in remote.GATED_REASONS:
         return "gated"
     if said.reason == "not_found":
         return "missing"

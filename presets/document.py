@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from downloads.disk import resolved
+from downloads.inventory.scan import resolved
 from downloads.transfer import TransferError, parse_model_path
-from downloads.transfer.addresses import without_secrets
 from presets.preset import Category, Preset, PresetFile
 from presets.yaml_tree import BadDocument, Mapping, Node, Scalar, Sequence, Tagged, parse
-from workflows.scanner.names import clean_url, url_problem
+from webclient.url_policy import without_secrets
+from workflowfiles.names import clean_url, url_problem
 
 __all__ = ["BadDocument", "Document", "is_preset_id", "parse_document"]
 

@@ -10,9 +10,9 @@ import requests
 from django.conf import settings
 
 from downloads.transfer import Options, Stopped, TransferError
-from downloads.transfer.addresses import shown
-from downloads.transfer.web import NETWORK_ERRORS, Web
 from presets.yaml_tree import DOCUMENT_MAX
+from webclient.client import NETWORK_ERRORS, Web
+from webclient.url_policy import shown
 
 DEADLINE = 30.0  # seconds for everything
 HOPS_MAX = 5

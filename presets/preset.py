@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from settings_app.sizes import BLANKS, NUMBER, UNIT, parse_size
+from values.sizes import BLANKS, NUMBER, UNIT, parse_size
 
 Source = Literal["file", "templates"]
 

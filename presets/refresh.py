@@ -13,7 +13,6 @@ from django.conf import settings
 
 from activity.events import broadcast
 from activity.models import Activity
-from downloads.transfer.addresses import shown
 from presets import catalogue as shelf
 from presets.document import BadDocument, Document, parse_document
 from presets.fetch_document import Unacceptable, Unreachable, fetch_document
@@ -21,6 +20,7 @@ from presets.preset import Preset
 from presets.yaml_tree import DOCUMENT_MAX
 from volumes.files import write_whole
 from volumes.locks import FileLock
+from webclient.url_policy import shown
 
 NAMED = 100  # ids of each kind that an activity entry lists
 

@@ -8,15 +8,15 @@ from typing import Any
 
 from django.db.models import Max
 
-from downloads.beside import original
-from downloads.disk import canonical
-from downloads.files import CONFLICT, PARTIAL, UNVERIFIED, Knowledge, is_here
+from downloads.inventory.keep_both import original
+from downloads.inventory.knowledge import CONFLICT, PARTIAL, UNVERIFIED, Knowledge, is_here
+from downloads.inventory.scan import canonical
 from downloads.models import DownloadHistory, Status
-from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
+from presets.path_conflicts import Rivals, differing
 from presets.preset import Preset, PresetFile, written_size
-from presets.rivals import Rivals, differing
-from workflows.scanner.names import url_key
+from webclient.url_policy import masked
+from workflowfiles.names import url_key
 
 FEW = 20  # presets of which only the addresses are looked up, instead of reading all
 

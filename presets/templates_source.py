@@ -19,10 +19,10 @@ from django.conf import settings
 
 from downloads.transfer import TransferError, parse_model_path
 from presets.preset import Category, Preset, PresetFile
-from settings_app.sizes import human_size
+from values.sizes import human_size
 from volumes.files import write_whole
-from workflows.scanner import VERSION as SCANNER_VERSION
-from workflows.scanner import ModelUse, scan_bytes
+from workflowfiles import VERSION as SCANNER_VERSION
+from workflowfiles import ModelUse, scan_bytes
 
 PACKAGE = "comfyui-workflow-templates-json"
 MODULE = "comfyui_workflow_templates_json"

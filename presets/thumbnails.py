@@ -20,8 +20,8 @@ from django.conf import settings
 from comfyui import address, reports, status
 from comfyui.client import Client, ComfyError
 from comfyui.thumbnails import Picture, type_of
-from presets.still import still
 from presets.templates_source import template_names
+from presets.webp_frame import still
 from volumes.files import write_whole
 
 PACKAGES = "comfyui_workflow_templates_media_"  # what the optional packages' modules begin with

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from activity.models import Activity
-from downloads import disk
-from downloads.disk import PART_SUFFIX, canonical, models_index
 from downloads.events import queue_updated
-from downloads.files import CONFLICT
+from downloads.inventory import scan
+from downloads.inventory.destinations import Places
+from downloads.inventory.knowledge import CONFLICT
+from downloads.inventory.scan import PART_SUFFIX, canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
-from downloads.places import Places
 from downloads.transfer import delete_beneath, discard_partial
-from downloads.transfer.file_names import shown
 from presets.preset import Preset
 from presets.states import installed_presets_needing, preset_states
-from settings_app.sizes import human_size
+from values.sizes import human_size
+from volumes.file_names import shown
 
 
 class StillActive(ValueError):
@@ -84,7 +84,7 @@ def uninstall(presets: Sequence[Preset]) -> Uninstalled:
     active = DownloadHistory.objects.filter(preset_id__in=[preset.id for preset in presets]).active().first()
     if active:
         raise StillActive(f"“{active.title}” is {active.status}. Cancel the download first, then uninstall.")
-    disk.forget()
+    scan.forget()
     plan, index = plan_uninstall(presets), models_index()
     deleted: list[str] = []
     try:
@@ -96,7 +96,7 @@ def uninstall(presets: Sequence[Preset]) -> Uninstalled:
             if begun := index.partials.get(canonical(path)):
                 discard_partial(begun.root, begun.below_root.removesuffix(PART_SUFFIX))
     finally:
-        disk.forget()
+        scan.forget()
         _forget_records(deleted)
     removed = Uninstalled(tuple(preset.name for preset in presets), deleted, list(plan.keep), plan.bytes)
     Activity.log(

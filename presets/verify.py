@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from downloads import disk
-from downloads.disk import FoundFile, canonical, models_index
-from downloads.file_state import file_sha256, vouches
+from downloads.inventory import scan
+from downloads.inventory.scan import FoundFile, canonical, models_index
+from downloads.inventory.state import file_sha256, vouches
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, WantedFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, check_structure
@@ -108,7 +108,7 @@ def record(checked: Checked) -> None:
     kept = ModelFile.objects.filter(path=checked.expected.path).first()
     if kept is None or not vouches(kept, found) or kept.sha256 != checked.sha256:
         ModelFile.renew(checked.expected.path, found.size, found.mtime_ns, checked.sha256, checked.expected.url)
-        disk.changed()
+        scan.changed()
 
 
 def _stands_still(found: FoundFile) -> bool:

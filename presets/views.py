@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from downloads.board import history_of
 from downloads.models import DownloadHistory
 from downloads.queue import cancel_rows
+from downloads.queue_page import history_of
 from downloads.transfer import TransferError
 from downloads.views import came_from, wished
 from presets import refresh as refreshing
@@ -22,8 +22,8 @@ from presets import thumbnails
 from presets.catalogue import catalogue
 from presets.install import NotInstallable, Outcome, install_several
 from presets.install import install as install_preset
+from presets.listing import SORTS, STATES, Choice, entry, shelf
 from presets.preset import Preset
-from presets.shelf import SORTS, STATES, Choice, entry, shelf
 from presets.templates_source import template_names
 from presets.uninstall import StillActive, plan_uninstall
 from presets.uninstall import uninstall as uninstall_preset

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.checks import run_checks
 from django.db import connection
 
-from settings_app import access, api_key, hub_token, preferences
-from settings_app.sizes import human_size
+from settings_app import administrator, api_key, hub_token, preferences
+from values.sizes import human_size
 
 PACKAGES = ("Django", "channels", "daphne", "huey", "django-ninja", "requests", "comfyui-workflow-templates-json")
 
@@ -30,7 +30,7 @@ def diagnostics() -> str:
         "Models folder": _folder(settings.MODELS_DIR),
         "Presets file": f"{settings.PRESETS_FILE}{'' if settings.PRESETS_FILE.is_file() else ' (not there)'}",
         "Hub": f"{without_credentials(settings.HF_ENDPOINT)}, token: {hub_token.hub_token_source() or 'none'}",
-        "Login": f"{'on' if settings.AUTH_ON else 'off'}, password: {access.password_source() or 'none'},"
+        "Login": f"{'on' if settings.AUTH_ON else 'off'}, password: {administrator.password_source() or 'none'},"
         f" API key: {api_key.status().source or 'none'}",
         "Proxy": "yes" if getattr(settings, "SECURE_PROXY_SSL_HEADER", None) else "no",
     }

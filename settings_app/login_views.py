@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from settings_app import access, login_links, sessions, throttle
+from settings_app import administrator, login_links, login_throttle, sessions
 
 WRONG = "This is not the password. Try again, or use a login link: “manage.py login_link” on the server makes one."
 
@@ -28,19 +28,19 @@ def login(request: HttpRequest) -> HttpResponse:
     following = _following(request)
     if request.user.is_authenticated:
         return redirect(following)
-    context = {"source": access.password_source(), "next": following, "error": ""}
+    context = {"source": administrator.password_source(), "next": following, "error": ""}
     if request.method != "POST" or not context["source"]:
         return render(request, "login/login.html", context)
-    client, password = throttle.counted_as(request), request.POST.get("password", "")
+    client, password = login_throttle.counted_as(request), request.POST.get("password", "")
     try:
-        throttle.attempt(client)
-    except throttle.TooManyAttempts as refusal:
+        login_throttle.attempt(client)
+    except login_throttle.TooManyAttempts as refusal:
         response = render(request, "login/login.html", context | {"error": str(refusal)}, status=429)
         response["Retry-After"] = str(refusal.seconds)
         return response
-    if not access.is_password(password):
+    if not administrator.is_password(password):
         return render(request, "login/login.html", context | {"error": WRONG})
-    throttle.forgive(client)
+    login_throttle.forgive(client)
     sessions.begin(request, "password")
     return _let_in(request, following)
 
@@ -57,7 +57,7 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
     if not login_links.use(token):
         return render(request, "login/link.html", {"valid": False}, status=410)
     sessions.begin(request, "link")
-    if access.password_source():
+    if administrator.password_source():
         return _let_in(request, settings.LOGIN_REDIRECT_URL)
     messages.info(request, "You are in. Set a password here, and you need no link the next time.")
     return _let_in(request, reverse("settings:index") + "#access")
@@ -72,7 +72,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 def _let_in(request: HttpRequest, following: str) -> HttpResponse:
     response = redirect(following)
-    throttle.remember_browser(request, response)
+    login_throttle.remember_browser(request, response)
     return response
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
-from settings_app.sizes import human_size, parse_size
+from values.sizes import human_size, parse_size
 
 RawValue = str | int | float | bool | list[object] | dict[str, object] | None
 MOST_BYTES = 2**63 - 1

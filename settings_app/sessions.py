@@ -14,8 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from settings_app.access import BACKEND, administrator
-from settings_app.throttle import client_of
+from settings_app.administrator import BACKEND, administrator
+from settings_app.login_throttle import client_of
 
 NOTE = "login"  # the key in the session under which this module keeps when, from where and how
 Way = Literal["password", "link"]

@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from settings_app import access, api_key, hub_token, preferences, sections, sessions, throttle
+from settings_app import administrator, api_key, hub_token, login_throttle, preferences, sections, sessions
 from settings_app.diagnostics import diagnostics, findings, without_credentials
 from settings_app.whoami import HubUnreachable, InvalidToken
 
@@ -125,7 +125,7 @@ def password(request: HttpRequest) -> HttpResponse:
         messages.success(request, "The password is set. Other sessions have ended.")
     response = _answer(request, "settings_app/_password.html", "access", bool(errors), {"password_errors": errors})
     if not errors:
-        throttle.remember_browser(request, response)  # the cookie was bound to the old password
+        login_throttle.remember_browser(request, response)  # the cookie was bound to the old password
     return response
 
 
@@ -135,15 +135,15 @@ def _change_password(request: HttpRequest) -> list[str]:
     new = request.POST.get("new", "")
     if not settings.AUTH_ON:
         return ["The login is off (COMFYDASH_AUTH). Turn it on, log in, then set a password."]
-    if _needs_current(request) and not access.is_password(request.POST.get("current", "")):
+    if _needs_current(request) and not administrator.is_password(request.POST.get("current", "")):
         return ["The current password is not right."]
     if new != request.POST.get("again", ""):
         return ["The new password was not typed the same twice."]
     try:
-        user = access.set_password(new)
+        user = administrator.set_password(new)
     except ValidationError as error:
         return list(error.messages)
-    except access.AccessRefused as refusal:
+    except administrator.AccessRefused as refusal:
         return [str(refusal)]
     update_session_auth_hash(request, user)
     sessions.end_others(request)
@@ -152,7 +152,7 @@ def _change_password(request: HttpRequest) -> list[str]:
 
 def _needs_current(request: HttpRequest) -> bool:
     """Who came by a link may have forgotten it."""
-    return access.password_source() == "stored" and not sessions.came_by_link(request)
+    return administrator.password_source() == "stored" and not sessions.came_by_link(request)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -233,7 +233,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "token_problems": problems,
         "change_token": request.GET.get("change") == "token",
         "hub": without_credentials(settings.HF_ENDPOINT),
-        "password_source": access.password_source(),
+        "password_source": administrator.password_source(),
         "needs_current": _needs_current(request),
         "key": api_key.status(),
         "open_sessions": sessions.open_sessions(request),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from django.views.decorators.debug import sensitive_variables
 
-from downloads.transfer import outward
+from webclient import network_environment
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0  # for each read, and (twice that) for all of them
@@ -78,7 +78,7 @@ def ask(endpoint: str, token: str) -> Identity:
         raise HubUnreachable(f"{host} did not answer in time. Try again in a moment.") from error
     except (requests.RequestException, OSError, ValueError) as error:
         # OSError: a file of authorities that is not there; ValueError: a proxy variable that is no address.
-        if problem := outward.problem(host):
+        if problem := network_environment.problem(host):
             raise HubUnreachable(problem) from error
         raise HubUnreachable(f"{host} cannot be reached. Check this machine's network, then try again.") from error
     return _identity(body, host)

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from comfyui import folders
-from downloads import disk
+from downloads.inventory import scan
 from settings_app import preferences
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> Iterator[None]:
     preferences.forget()
-    disk.forget()
+    scan.forget()
     yield
     preferences.forget()
-    disk.forget()
+    scan.forget()
 
 
 @pytest.fixture

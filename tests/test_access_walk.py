@@ -19,7 +19,7 @@ from django.urls.resolvers import RegexPattern, RoutePattern
 from comfydash.asgi import application
 from downloads import consumers
 from settings_app import api_key
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 
 pytestmark = pytest.mark.django_db
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 
 pytestmark = pytest.mark.django_db
 

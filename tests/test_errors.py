@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 
 
 def _rename(table: str, name: str) -> None:

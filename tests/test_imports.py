@@ -24,7 +24,7 @@ LEVEL = {app: level for level, apps in enumerate(LEVELS) for app in apps}
 
 # Packages that know no Django may be imported from anywhere, each other included: they are libraries that live in an
 # app's room.
-LIBRARIES = ("downloads.transfer", "volumes", "workflows.scanner")
+LIBRARIES = ("downloads.transfer", "volumes", "workflowfiles")
 
 # The two ground apps know each other's rows, how to tell of a change, and how long the log is to be kept.
 BETWEEN_NEIGHBOURS = (
@@ -97,12 +97,12 @@ def test_a_library_can_be_imported_where_django_cannot(library: str) -> None:
         ("downloads", "settings_app.preferences", True),
         ("downloads", "presets.catalogue", False),
         ("downloads", "comfydash.settings", False),
-        ("presets", "workflows.scanner.Scan", True),
+        ("presets", "workflowfiles.Scan", True),
         ("presets", "workflows.models.Workflow", False),
         ("settings_app", "activity.models.Activity", True),
         ("settings_app", "activity.api.router", False),
         ("activity", "downloads.transfer.TransferError", True),
-        ("comfydash", "storage.overview", True),
+        ("comfydash", "library.overview", True),
         ("storage", "django.db.models", True),
     ],
 )

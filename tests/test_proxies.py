@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from comfydash.hosts import canonical_origin, forwarded_scheme, is_own_origin
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 
 pytestmark = pytest.mark.django_db
 

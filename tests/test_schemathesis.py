@@ -23,11 +23,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from comfydash.api import api
-from downloads import disk
+from downloads.inventory import scan
 from presets import catalogue
 from settings_app import preferences
 from tests.downloads.makers import make_install
-from tests.storage.makers import CATALOGUE, put
+from tests.library.makers import CATALOGUE, put
 from tests.workflows.put import put_workflow
 from workflows import library
 
@@ -79,7 +79,7 @@ def machine(tmp_path: Path, settings: Any) -> Iterator[None]:
 def _forget() -> None:
     catalogue.forget()
     library.forget()
-    disk.forget()
+    scan.forget()
     preferences.forget()
 
 

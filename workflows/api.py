@@ -11,16 +11,15 @@ from ninja.errors import HttpError
 from activity.schemas import Problem
 from downloads.models import Conflict
 from downloads.transfer import TransferError
-from downloads.transfer.addresses import masked
-from settings_app.sizes import parse_size
-from workflows import addresses as addresses  # the kind of part “workflow”
-from workflows import dropped as dropping
+from values.sizes import parse_size
+from webclient.url_policy import masked
 from workflows import fix as fixing
-from workflows import unlock
+from workflows import unlock_planner
+from workflows import upload as dropping
 from workflows.install import CannotInstall, UnconfirmedHosts
 from workflows.install import install as install_missing
 from workflows.matching import ModelState, Status
-from workflows.verdict import Entry, Judged, entries, find_entry
+from workflows.readiness import Entry, Judged, entries, find_entry
 
 router = Router(tags=["workflows"])
 
@@ -219,7 +218,7 @@ def save(request: HttpRequest, name: str = "") -> dict[str, Any]:
 def plan(request: HttpRequest, budget: str = "") -> dict[str, Any]:
     """Which downloads make the most workflows ready within ``budget`` (20GB; default: what is free)?"""
     try:
-        planned = unlock.plan(parse_size(budget) if budget else unlock.default_budget())
+        planned = unlock_planner.plan(parse_size(budget) if budget else unlock_planner.default_budget())
     except ValueError as refusal:
         raise HttpError(400, str(refusal)) from refusal
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import DatabaseError
 
 from comfyui.folders import custom_nodes
-from downloads.transfer.file_names import shown
+from volumes.file_names import shown
 
 SOURCE = "comfyui"
 MAX_AGE = 10.0  # seconds that the last answer is believed

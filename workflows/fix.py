@@ -9,15 +9,15 @@ from django.conf import settings
 from django.db import transaction
 
 from activity.models import Activity
-from downloads import disk
-from downloads.disk import FoundFile, resolved
 from downloads.events import queue_updated
+from downloads.inventory import scan
+from downloads.inventory.scan import FoundFile, resolved
 from downloads.models import ModelFile
 from downloads.transfer import TransferError, link_beneath, move_beneath, parse_model_path
-from downloads.transfer.file_names import composed, shown
 from presets.states import installed_presets_needing
+from volumes.file_names import composed, shown
 from workflows.matching import ModelState
-from workflows.verdict import Judged
+from workflows.readiness import Judged
 
 How = Literal["link", "move"]
 
@@ -39,7 +39,7 @@ def fix(judged: Judged, how: How = "link", only: str = "") -> list[str]:
             _fix(state, state.found, how)
             fixed.append(state.path)
     if fixed:
-        disk.forget()
+        scan.forget()
         queue_updated()
     return fixed
 

@@ -6,15 +6,15 @@ from collections.abc import Collection
 
 from django.db import transaction
 
-from downloads.disk import canonical
+from downloads.inventory.scan import canonical
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status, WantedFile
 from downloads.queue import enqueue
-from downloads.transfer.addresses import masked
 from presets.install import Outcome
 from settings_app.hub_token import hub_token
+from webclient.url_policy import masked
+from workflowfiles.names import url_key
 from workflows.matching import ModelState
-from workflows.scanner.names import url_key
-from workflows.verdict import Judged
+from workflows.readiness import Judged
 
 
 class CannotInstall(ValueError):

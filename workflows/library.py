@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
-from downloads.transfer.file_names import shown
 from presets.templates_source import templates_folder
+from volumes.file_names import shown
 from volumes.files import write_whole
-from workflows.scanner import VERSION, ModelUse, Scan, scan_file
+from workflowfiles import VERSION, ModelUse, Scan, scan_file
 
 TEMPLATES, LOCAL = "templates", "local"
 MEDIA = (".png", ".webp", ".jpg", ".jpeg", ".flac", ".opus", ".ogg", ".mp4", ".mov")

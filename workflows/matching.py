@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import Count, Max
 
-from downloads.disk import FoundFile, ModelsIndex, canonical, models_index, resolved
-from downloads.files import is_complete
+from downloads.inventory.knowledge import is_complete
+from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index, resolved
 from downloads.models import RemoteFile
 from downloads.transfer import PART_SUFFIX, TransferError, parse_model_path, partial_bytes
-from downloads.transfer.file_names import composed
 from presets.catalogue import Catalogue, Preset, PresetFile, catalogue
-from workflows.scanner import Atlas, KnownModel, ModelUse
-from workflows.scanner.names import basename, is_generic, url_key
+from volumes.file_names import composed
+from workflowfiles import Atlas, KnownModel, ModelUse
+from workflowfiles.names import basename, is_generic, url_key
 
 Status = Literal[
     "installed",  # where ComfyUI looks for it

@@ -1,6 +1,5 @@
 from django.urls import path
 
-from workflows import addresses as addresses  # the kind of part “workflow”
 from workflows import views
 
 app_name = "workflows"

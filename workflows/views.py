@@ -15,16 +15,16 @@ from django_htmx.http import HttpResponseClientRedirect
 from downloads.transfer import TransferError
 from downloads.views import came_from, wished
 from presets.install import Outcome
-from settings_app.sizes import human_size, parse_size
-from workflows import dropped as dropping
+from values.sizes import human_size, parse_size
 from workflows import fix as fixing
-from workflows import unlock
-from workflows.board import SORTS, Choice, card, shelf
-from workflows.board import line_of as install_line
+from workflows import unlock_planner
+from workflows import upload as dropping
 from workflows.install import CannotInstall, UnconfirmedHosts
 from workflows.install import install as install_missing
-from workflows.strangers import strangers
-from workflows.verdict import Entry, Judged, find_entry
+from workflows.listing import SORTS, Choice, card, shelf
+from workflows.listing import line_of as install_line
+from workflows.readiness import Entry, Judged, find_entry
+from workflows.unknown_nodes import strangers
 
 PIECES = {"shelf": "workflows/_shelf.html", "more": "workflows/_cards.html"}
 
@@ -151,19 +151,19 @@ def plan(request: HttpRequest) -> HttpResponse:
     asked = (request.POST if request.method == "POST" else request.GET).get("budget", "")
     context: dict[str, object] = {"asked": asked}
     try:
-        budget = parse_size(asked) if asked else unlock.default_budget()
+        budget = parse_size(asked) if asked else unlock_planner.default_budget()
     except ValueError as refusal:
         context["refusal"] = str(refusal)
-        budget = unlock.default_budget()
+        budget = unlock_planner.default_budget()
     if request.method == "POST" and "refusal" not in context:
         try:
-            outcome = unlock.install(budget)
+            outcome = unlock_planner.install(budget)
         except (CannotInstall, TransferError) as refusal:
             messages.error(request, str(refusal))
         else:
             _tell(request, outcome)
         return redirect(came_from(request, "workflows:plan"))
-    planned = unlock.plan(budget)
+    planned = unlock_planner.plan(budget)
     sums = accumulate(download.size_bytes for download in planned.downloads)
     running = list(zip(planned.downloads, sums, strict=True))
     context |= {"plan": planned, "running": running, "asked": asked or human_size(budget)}

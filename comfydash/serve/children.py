@@ -11,8 +11,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from comfydash.places import BASE_DIR
-from comfydash.serve.lifeline import GO, READY, VARIABLE
+from comfydash.data_folders import BASE_DIR
+from comfydash.serve.parent_watch import GO, READY, VARIABLE
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from comfydash.places import seconds
+from comfydash.data_folders import seconds
 
 LIMIT = seconds("COMFYDASH_HEARTBEAT_LIMIT", 30)  # seconds; lowered by tests only
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from comfydash.serve.lifeline import Lifeline
+from comfydash.serve.parent_watch import Lifeline
 from comfydash.serve.setup import load_django
 from comfydash.serve.trouble import CannotStart
 from volumes.files import sweep_drafts
@@ -61,22 +61,22 @@ def _prepare_database(alone: bool) -> None:
     from django.core.management import call_command
     from django.db import DatabaseError
 
-    from comfydash import database, rescue
+    from comfydash.recovery import database, set_aside
     from comfydash.schema import schema
-    from downloads.drain import fail_interrupted
+    from downloads.worker.drain import fail_interrupted
 
     file: Path | None = None if settings.DATABASE_URL else settings.DATABASE_FILE
     try:
         with FileLock(settings.DATA_DIR / "prepare.lock"):  # two containers may start at once
             if file:
-                rescue.set_aside_if_needed(file, alone)
+                set_aside.set_aside_if_needed(file, alone)
             messages = checks.run_checks(tags=["comfydash"], databases=["default"])
             _say(messages)
             if schema().pending:
                 call_command("migrate", verbosity=0, interactive=False)
                 log.info("The tables were made or brought up to date.")
             if file:
-                rescue.carry_over(file)
+                set_aside.carry_over(file)
             if interrupted := fail_interrupted():
                 log.warning("%d installs were interrupted. Retry continues where their bytes end.", interrupted)
     except (DatabaseError, OSError) as error:
@@ -114,7 +114,7 @@ def _sweep() -> None:
     """Drafts that killed writers left. Nobody else runs now but commands, whose own drafts are spared."""
     from django.conf import settings
 
-    from comfydash import database
+    from comfydash.recovery import database
 
     folders = [
         settings.DATA_DIR,
@@ -131,11 +131,11 @@ def _sweep() -> None:
 def _invite(host: str, port: int) -> None:
     from django.db import DatabaseError
 
-    from settings_app import access, login_links
+    from settings_app import administrator, login_links
 
     try:
         url = login_links.base_url(host, port)
-        if access.password_source():
+        if administrator.password_source():
             _print(f"Open {url}/\n")
         else:
             _print(f"No password is set. Log in once, within 30 minutes, with\n  {url}{login_links.create()}\n")

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from comfydash import places
+from comfydash import data_folders
 
 PATIENCE = 5.0  # seconds for the answer
 HEARTBEAT_AGE = 60.0  # seconds; the worker beats every five
@@ -62,4 +62,4 @@ def beats(heartbeat: Path) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(places.data_dir()))
+    sys.exit(main(data_folders.data_dir()))

@@ -6,7 +6,7 @@ import errno
 import socket
 import time
 
-from comfydash.places import seconds
+from comfydash.data_folders import seconds
 
 LIMIT = seconds("COMFYDASH_PULSE_LIMIT", 60)  # seconds without an answer; lowered by tests only
 QUESTIONS = 4  # in a limit; none is given up before the limit, so that a slow answer on a busy machine counts

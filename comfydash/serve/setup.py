@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 
-from comfydash import database, places
+from comfydash import data_folders
+from comfydash.recovery import database
 from comfydash.serve.trouble import CannotStart
 
 
@@ -20,4 +21,4 @@ def load_django() -> None:
     except ImproperlyConfigured as error:
         raise CannotStart(str(error)) from error
     except sqlite3.Error as error:  # Huey opens its file at once
-        raise CannotStart(database.explain(error, places.data_dir() / "queue.db")) from error
+        raise CannotStart(database.explain(error, data_folders.data_dir() / "queue.db")) from error

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-from comfydash import places
-from comfydash.serve import ballast, options, ports
+from comfydash import data_folders
+from comfydash.serve import disk_reserve, options, ports
 from comfydash.serve.children import Child, how_it_ended
 from comfydash.serve.folders import keep_private, prepare_data_dir, remake_queue_if_broken
 from comfydash.serve.heartbeat import LIMIT, Heartbeat
-from comfydash.serve.journal import open_log, rotate
 from comfydash.serve.locks import Role, RoleLock
+from comfydash.serve.log_setup import open_log, rotate
 from comfydash.serve.pulse import LIMIT as PULSE_LIMIT
 from comfydash.serve.pulse import Pulse
 from comfydash.serve.trouble import CannotStart
@@ -37,8 +37,8 @@ ROLES: tuple[Role, Role] = ("web", "worker")
 def main(arguments: list[str]) -> int:
     chosen = options.parse(arguments)
     try:
-        log_file = open_log(places.log_dir())
-        return Supervisor(chosen, places.data_dir(), log_file).run()
+        log_file = open_log(data_folders.log_dir())
+        return Supervisor(chosen, data_folders.data_dir(), log_file).run()
     except CannotStart as trouble:
         log.error("%s", trouble)
         return COULD_NOT_START
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 class Supervisor:
     def __init__(self, chosen: argparse.Namespace, data_dir: Path, log_file: Path) -> None:
         """Takes locks and port. Raises CannotStart."""
-        ballast.settle(data_dir)
+        disk_reserve.settle(data_dir)
         prepare_data_dir(data_dir)
         self._locks = {role: RoleLock(data_dir, role) for role in ROLES}
         ours = [role for role in ROLES if not getattr(chosen, f"no_{role}")]

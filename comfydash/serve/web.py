@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any
 
-from comfydash.serve.lifeline import Lifeline
+from comfydash.serve.parent_watch import Lifeline
 
 lifeline = Lifeline()  # before the long imports: a supervisor that dies meanwhile takes us along
 
@@ -111,7 +111,7 @@ def leave_no_socket() -> None:
     from asgiref.sync import async_to_sync
     from channels.layers import get_channel_layer
 
-    from comfydash.layers import SocketChannelLayer
+    from comfydash.local_channel_layer import SocketChannelLayer
 
     layer = get_channel_layer()
     if isinstance(layer, SocketChannelLayer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from comfydash.serve.lifeline import Lifeline
+from comfydash.serve.parent_watch import Lifeline
 from comfydash.serve.setup import load_django
 from comfydash.serve.trouble import CannotStart
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from downloads import board
-from downloads.transfer import addresses
-from settings_app.sizes import human_size
+from downloads import queue_page
+from values.sizes import human_size
+from webclient import url_policy
 
 register = template.Library()
 
@@ -63,7 +63,7 @@ def _here(context: template.Context) -> str:
 
 @register.inclusion_tag("downloads/_queue_button.html")
 def queue_button() -> dict[str, object]:
-    return board.queue_button()
+    return queue_page.queue_button()
 
 
 @register.simple_tag
@@ -170,13 +170,13 @@ def drawn(kind: str) -> str:
 @register.filter
 def masked(url: str) -> str:
     """An address without what only its owner may know."""
-    return addresses.masked(url)
+    return url_policy.masked(url)
 
 
 @register.filter
 def repository(url: str) -> str:
     """The page of the repository that a file comes from."""
-    return board.repository_page(url)
+    return queue_page.repository_page(url)
 
 
 @register.filter

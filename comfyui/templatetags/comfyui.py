@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 
 from activity.models import Activity
-from comfyui import folders, generate, pack, status
+from comfyui import folders, generate, link_pack, status
 from comfyui.models import ComfyState
 
 register = template.Library()
@@ -28,7 +28,7 @@ def comfyui_settings(context: template.Context) -> dict[str, Any]:
         "offers": known.offers(),
         "choices": known.choices(),
         "mismatch": known.mismatch(),
-        "place": pack.place(known),
+        "place": link_pack.place(known),
         "opens_links": generate.opens_links(),
         "frontend": ComfyState.get().frontend,
         "first_frontend": ".".join(map(str, generate.OPENS_TEMPLATES)),

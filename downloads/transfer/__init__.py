@@ -1,7 +1,6 @@
 """Bringing files: probe what a host has, fetch it complete and verified, publish it atomically. Knows no Django."""
 
-from downloads.transfer.addresses import check_address
-from downloads.transfer.beneath import (
+from downloads.transfer.disk.confined import (
     delete_beneath,
     folder_beneath,
     link_beneath,
@@ -9,11 +8,11 @@ from downloads.transfer.beneath import (
     open_beneath,
     stat_beneath,
 )
-from downloads.transfer.disk import DiskSpace, disk_space
-from downloads.transfer.errors import Stopped, TransferError, folder_at_path, path_taken
+from downloads.transfer.disk.model_path import parse_model_path
+from downloads.transfer.disk.space import DiskSpace, disk_space
+from downloads.transfer.disk.space_needed import LEAST_MISSING
 from downloads.transfer.fetch import fetch
-from downloads.transfer.options import Facts, Options, Progress, Published, Tick, Wanted
-from downloads.transfer.partial import (
+from downloads.transfer.part.file import (
     PART_SUFFIX,
     STATE_SUFFIX,
     discard_partial,
@@ -22,11 +21,12 @@ from downloads.transfer.partial import (
     reserved_bytes,
     take_along,
 )
-from downloads.transfer.paths import parse_model_path
-from downloads.transfer.probe import peek, probe, probe_all
-from downloads.transfer.room import LEAST_MISSING
-from downloads.transfer.structure import check_structure
-from downloads.transfer.twin import LINK_SUFFIX
+from downloads.transfer.part.local_copy import LINK_SUFFIX
+from downloads.transfer.types import Facts, Options, Progress, Published, Tick, Wanted
+from hosts.locate import peek, probe, probe_all
+from modelfiles.structure import check_structure
+from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
+from webclient.url_policy import check_address
 
 __all__ = [
     "LEAST_MISSING",

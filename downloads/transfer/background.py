@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from downloads.transfer.errors import Stopped
-from downloads.transfer.options import Progress, Tick
+from downloads.transfer.types import Progress, Tick
+from webclient.errors import Stopped
 
 Answer = TypeVar("Answer")
 

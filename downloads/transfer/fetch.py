@@ -9,26 +9,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from downloads.transfer.addresses import shown
-from downloads.transfer.beneath import open_beneath, stat_beneath, storage_refusal
-from downloads.transfer.crew import Crew
-from downloads.transfer.errors import RangeRefused, Stopped, TransferError, Transient, path_taken
-from downloads.transfer.hasher import Hasher
-from downloads.transfer.limit import RateLimit
-from downloads.transfer.options import Facts, Options, Published, Tick, Wanted
-from downloads.transfer.partial import PART_SUFFIX, Partial, discard_partial, partial_bytes
-from downloads.transfer.paths import parse_model_path
-from downloads.transfer.probe import Located, locate
-from downloads.transfer.retry import Patience
-from downloads.transfer.room import check_reserve, check_room, without_room
+from downloads.transfer.backoff import Patience
+from downloads.transfer.disk.confined import open_beneath, stat_beneath, storage_refusal
+from downloads.transfer.disk.model_path import parse_model_path
+from downloads.transfer.disk.space_needed import check_reserve, check_room, without_room
+from downloads.transfer.part.file import PART_SUFFIX, Partial, discard_partial, partial_bytes
+from downloads.transfer.part.hasher import Hasher
+from downloads.transfer.part.journal import Identity
+from downloads.transfer.part.local_copy import Twin, publish_link
+from downloads.transfer.part.syncer import Syncer
+from downloads.transfer.progress import Teller
+from downloads.transfer.segments.pool import Crew
+from downloads.transfer.segments.rate_limit import RateLimit
+from downloads.transfer.segments.tuner import Tuner
 from downloads.transfer.source import Source, SourceChanged
-from downloads.transfer.state import Identity
-from downloads.transfer.structure import check_open
-from downloads.transfer.syncer import Syncer
-from downloads.transfer.teller import Teller
-from downloads.transfer.tuner import Tuner
-from downloads.transfer.twin import Twin, publish_link
-from downloads.transfer.web import Web
+from downloads.transfer.types import Facts, Options, Published, Tick, Wanted
+from hosts.locate import Located, locate
+from modelfiles.structure import check_open
+from webclient.client import Web
+from webclient.errors import RangeRefused, Stopped, TransferError, Transient, path_taken
+from webclient.url_policy import shown
 
 MAX_CHANGES = 3  # times a file may change under our hands before we give up
 BELIEVED = 3  # refusals to continue in the middle before the bytes that are there are given up

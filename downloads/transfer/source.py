@@ -9,13 +9,13 @@ from contextlib import ExitStack
 import requests
 from urllib3.response import HTTPResponse
 
-from downloads.transfer.addresses import next_hop, origin, shown
-from downloads.transfer.errors import LinkExpired, RangeRefused, TransferError, Transient
-from downloads.transfer.options import Facts
-from downloads.transfer.probe import REDIRECTS, Located, is_over, locate
-from downloads.transfer.refusals import TRANSIENT_STATUSES, busy, host_refusal
-from downloads.transfer.state import Identity
-from downloads.transfer.web import Web, compression, is_page, number
+from downloads.transfer.part.journal import Identity
+from downloads.transfer.types import Facts
+from hosts.locate import REDIRECTS, Located, is_over, locate
+from hosts.refusals import TRANSIENT_STATUSES, busy, host_refusal
+from webclient.client import Web, compression, is_page, number
+from webclient.errors import LinkExpired, RangeRefused, TransferError, Transient
+from webclient.url_policy import next_hop, origin, shown
 
 CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 MAX_HOPS = 5

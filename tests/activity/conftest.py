@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from settings_app import preferences
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 
 
 @pytest.fixture(autouse=True)

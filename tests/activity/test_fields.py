@@ -10,9 +10,9 @@ from django.test import Client
 
 from activity.models import Activity
 from downloads.models import DownloadFile, DownloadHistory
-from downloads.transfer.addresses import masked_text
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
+from webclient.url_policy import masked_text
 
 pytestmark = pytest.mark.django_db
 SECRETS = ["SIGSECRET", "TOKSECRET", "PWSECRET", "AMZSECRET"]

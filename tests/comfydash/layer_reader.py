@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from comfydash.layers import SocketChannelLayer
+from comfydash.local_channel_layer import SocketChannelLayer
 
 
 async def listen(layer: Any, name: str) -> list[int]:

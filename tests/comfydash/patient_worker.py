@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from downloads.worker import SqliteWorkerHuey, stopping
+from downloads.worker.consumer import SqliteWorkerHuey, stopping
 
 huey = SqliteWorkerHuey(filename=sys.argv[1])
 stubborn = sys.argv[2] == "stubborn"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from comfydash.backup import BackupError, back_up
+from comfydash.recovery.backup import BackupError, back_up
 
 
 @pytest.fixture

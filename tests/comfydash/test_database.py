@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from comfydash import database
-from comfydash.database import CarryOver, Salvage
+from comfydash.recovery import database
+from comfydash.recovery.database import CarryOver, Salvage
 
 SCHEMA = """
 CREATE TABLE django_migrations (id INTEGER PRIMARY KEY, app TEXT, name TEXT);

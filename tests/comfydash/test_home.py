@@ -11,10 +11,10 @@ import pytest
 from django.test import Client
 
 from activity.models import Activity
-from downloads import disk
+from downloads.inventory import scan
 from downloads.models import Status
 from presets import catalogue
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 from tests.presets.makers import file, preset, write_catalogue
 
@@ -26,10 +26,10 @@ def workspace(tmp_path: Path, settings: Any) -> Iterator[Path]:
     settings.MODELS_DIR = tmp_path / "models"
     settings.PRESETS_FILE = tmp_path / "config" / "presets.yaml"
     catalogue.forget()
-    disk.forget()
+    scan.forget()
     yield tmp_path
     catalogue.forget()
-    disk.forget()
+    scan.forget()
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_first_start_shows_a_checklist_with_each_fix(owner: Client, workspace:
     ]
     assert "COMFYDASH_MODELS_DIR" in text
     (workspace / "models").mkdir()
-    disk.forget()
+    scan.forget()
     assert f"{workspace}/models, with 0 files in it." in owner.get("/").content.decode()
 
 

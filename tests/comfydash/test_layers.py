@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
-from comfydash.layers import BACKLOG_BYTES, SocketChannelLayer
+from comfydash.local_channel_layer import BACKLOG_BYTES, SocketChannelLayer
 from comfydash.runtime_folder import RuntimeFolder, UnsafeFolder
 
 GROUP = "dashboard"

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from activity.models import Activity
-from comfydash import database
-from comfydash.legacy import Imported, import_from
+from comfydash.recovery import database
+from comfydash.recovery.older_dashboard import Imported, import_from
 from downloads.models import DownloadHistory
 from settings_app import hub_token
 from settings_app.models import Setting

@@ -16,8 +16,8 @@ from django.test import Client
 from activity.models import Activity
 from comfydash.api import LegibleJson
 from comfydash.logfile import Line
-from downloads import disk
-from settings_app.access import administrator
+from downloads.inventory import scan
+from settings_app.administrator import administrator
 
 BYTES = os.fsdecode(b"\xc4\xe3")
 
@@ -39,7 +39,7 @@ def test_every_page_comes_although_the_folders_have_names_of_bytes(
     if there:
         for name in ("models/loras", "data", "workflows"):
             (folder / name).mkdir(parents=True)
-    disk.forget()
+    scan.forget()
     for page in ("/", "/models/", "/downloads/", "/workflows/", "/storage/", "/activity/", "/settings/", "/generate/"):
         assert owner.get(page).status_code == 200, page
     if not there:

@@ -6,9 +6,10 @@ import pytest
 from django.test import Client
 
 from activity.models import Activity
-from comfydash import database, notice, rescue
-from comfydash.database import CarryOver
-from settings_app.access import administrator
+from comfydash import notice
+from comfydash.recovery import database, set_aside
+from comfydash.recovery.database import CarryOver
+from settings_app.administrator import administrator
 from tests.comfydash.test_database import make
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +69,7 @@ def test_a_database_that_was_set_aside_leaves_the_notice(settings, tmp_path):
     aside = database.set_aside(file, "corrupt")
     CarryOver.of(file).begin("corrupt", aside, "page 3 is torn")
     make(file)  # stands for the tables made anew: the rescue fills this file
-    rescue.carry_over(file)
+    set_aside.carry_over(file)
     said = notice.current()
     assert said is not None
     assert (said["title"], str(aside) in said["text"]) == (TITLE, True)

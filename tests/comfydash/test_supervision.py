@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from comfydash.serve import ballast, children, journal
+from comfydash.serve import children, disk_reserve, log_setup
 from comfydash.serve.children import Child, how_it_ended
 from comfydash.serve.folders import keep_private, remake_queue_if_broken
 from comfydash.serve.heartbeat import Heartbeat
@@ -166,16 +166,16 @@ def test_ballast_is_kept_while_there_is_room_and_given_up_for_the_start_of_a_ful
         monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=count))
 
     free(2**40)
-    ballast.settle(tmp_path)
-    assert (tmp_path / "ballast").stat().st_size == ballast.SIZE
+    disk_reserve.settle(tmp_path)
+    assert (tmp_path / "ballast").stat().st_size == disk_reserve.SIZE
     free(2**30)
-    ballast.settle(tmp_path)
+    disk_reserve.settle(tmp_path)
     assert (tmp_path / "ballast").exists()
     free(0)
-    ballast.settle(tmp_path)
+    disk_reserve.settle(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    ballast.settle(tmp_path)
-    ballast.settle(tmp_path / "not there")
+    disk_reserve.settle(tmp_path)
+    disk_reserve.settle(tmp_path / "not there")
 
 
 def test_files_with_secrets_are_private_before_anything_is_in_them(tmp_path):
@@ -186,13 +186,13 @@ def test_files_with_secrets_are_private_before_anything_is_in_them(tmp_path):
 
 
 def test_a_log_that_has_grown_is_moved_aside(tmp_path, monkeypatch):
-    monkeypatch.setattr(journal, "LARGEST", 10)
+    monkeypatch.setattr(log_setup, "LARGEST", 10)
     file = tmp_path / "comfydash.log"
     for number in range(8):
         file.write_text(f"{number}, and more than ten bytes")
-        journal.rotate(file)
+        log_setup.rotate(file)
     names = {path.name: path.read_text()[0] for path in tmp_path.iterdir()}
     assert names == {f"comfydash.log.{n}": str(8 - n) for n in range(1, 6)}
     file.write_text("short")
-    journal.rotate(file)
+    log_setup.rotate(file)
     assert file.exists()

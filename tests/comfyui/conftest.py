@@ -10,7 +10,7 @@ from comfyui.address import parse
 from comfyui.client import Client
 from comfyui.poller import Poller
 from settings_app import preferences
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.conftest import hub, models  # noqa: F401 - fixtures
 from tests.fakecomfy import FakeComfy
 

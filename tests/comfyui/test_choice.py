@@ -12,13 +12,13 @@ from django.test import Client as Browser
 from comfyui import folders
 from comfyui.models import Report
 from comfyui.poller import Poller
-from downloads import disk, space
-from downloads.disk import models_index
-from downloads.drain import drain_queue
+from downloads.inventory import free_space, scan
+from downloads.inventory.destinations import Place, Places
+from downloads.inventory.scan import models_index
 from downloads.models import DownloadHistory, ModelFile
-from downloads.places import Place, Places
 from downloads.queue import WantedFile, enqueue
 from downloads.transfer import DiskSpace
+from downloads.worker.drain import drain_queue
 from presets.catalogue import catalogue
 from presets.uninstall import uninstall
 from settings_app import preferences
@@ -78,7 +78,7 @@ def test_other_kinds_go_to_the_models_folder(hub: FakeHub, models: Path, chosen:
 def test_what_is_in_the_models_folder_is_replaced_there(hub: FakeHub, models: Path, chosen: Path) -> None:
     (models / "loras").mkdir()
     (models / "loras/style.safetensors").write_bytes(safetensors())
-    disk.forget()
+    scan.forget()
     assert install(hub, force=True).status == "completed"
     assert (files_below(models), files_below(chosen)) == (["loras/style.safetensors"], [])
     assert (models / "loras/style.safetensors").stat().st_size == SIZE
@@ -184,14 +184,14 @@ def test_room_is_counted_on_the_volume_that_the_files_go_to(
         watched.step()
         folders.accept([], {"loras": folder})
         free = {models: 100 * GB, Path(folder): 10 * GB}
-        monkeypatch.setattr(space, "disk_space", lambda root, *_: DiskSpace(500 * GB, free[root], free[root]))
+        monkeypatch.setattr(free_space, "disk_space", lambda root, *_: DiskSpace(500 * GB, free[root], free[root]))
         preferences.store("disk_reserve", "2GB")
         style, vae = "loras/style.safetensors", "vae/a.safetensors"
         row, _ = enqueue("A", "A", [WantedFile(path, f"https://example.org/{path}") for path in (style, vae)])
         row.files.filter(path=style).update(bytes_total=9 * GB)
         row.files.filter(path=vae).update(bytes_total=50 * GB)
-        assert space.still_to_fetch(row) == 59 * GB
-        assert space.missing_space(row) == 1 * GB  # 9 and the reserve of 2 are to fit into 10
+        assert free_space.still_to_fetch(row) == 59 * GB
+        assert free_space.missing_space(row) == 1 * GB  # 9 and the reserve of 2 are to fit into 10
 
 
 def another_volume(models: Path) -> str:

@@ -11,7 +11,7 @@ from activity.models import Activity
 from comfyui import after_install, folders
 from comfyui.models import ComfyState, Report
 from comfyui.poller import Poller
-from downloads.disk import models_index
+from downloads.inventory.scan import models_index
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from tests.fakecomfy import FakeComfy
 from tests.presets.makers import put_model, safetensors

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.template import Context, Template
 from django.test import Client as Browser
 
-from comfyui import generate, pack
+from comfyui import generate, link_pack
 from comfyui.address import parse
 from comfyui.client import Client, ComfyError
 from comfyui.poller import Poller
@@ -21,7 +21,7 @@ from tests.workflows.conftest import templates, workspace  # noqa: F401 - fixtur
 from tests.workflows.make import api, dump
 from tests.workflows.put import put_workflow
 from workflows import library
-from workflows.verdict import entries
+from workflows.readiness import entries
 
 pytestmark = pytest.mark.django_db
 
@@ -159,12 +159,12 @@ def test_bringing_to_a_comfyui_that_is_down_says_so(mine: str, comfy: FakeComfy,
 
 def test_the_folder_opens_workflows_after_one_restart(mine: str, comfy: FakeComfy, admin_browser: Browser) -> None:
     admin_browser.post("/generate/links/set-up/")
-    folder = comfy.root / "custom_nodes" / pack.PACK
+    folder = comfy.root / "custom_nodes" / link_pack.PACK
     assert "NODE_CLASS_MAPPINGS = {}" in (folder / "__init__.py").read_text()
     assert "Restart ComfyUI once" in post(admin_browser, "open", mine)
     comfy.restart()
-    page, slug = post(admin_browser, "open", mine), pack.slug_of("My café")
-    assert f'href="http://localhost:{comfy.port}/?template={slug}&amp;source={pack.PACK}"' in page
+    page, slug = post(admin_browser, "open", mine), link_pack.slug_of("My café")
+    assert f'href="http://localhost:{comfy.port}/?template={slug}&amp;source={link_pack.PACK}"' in page
     admin_browser.post("/generate/links/remove/")
     assert not folder.exists()
 
@@ -174,11 +174,12 @@ def test_the_folder_opens_workflows_after_one_restart(mine: str, comfy: FakeComf
     [("portrait-2", "portrait-2"), ("My café", "my-cafe-[0-9a-f]{6}"), ("工作流一", "workflow-[0-9a-f]{6}")],
 )
 def test_an_address_carries_any_name(name: str, slug: str) -> None:
-    assert re.fullmatch(slug, pack.slug_of(name))
+    assert re.fullmatch(slug, link_pack.slug_of(name))
 
 
 def test_names_that_an_address_cannot_carry_stay_apart() -> None:
-    assert len({pack.slug_of(name) for name in ("工作流一", "工作流二", "workflow", "a b", "a_b", "a-b", "A b")}) == 7
+    names = ("工作流一", "工作流二", "workflow", "a b", "a_b", "a-b", "A b")
+    assert len({link_pack.slug_of(name) for name in names}) == 7
 
 
 def test_an_old_frontend_is_not_promised_links(older: FakeComfy, watched_older: Poller) -> None:
@@ -189,16 +190,16 @@ def test_an_old_frontend_is_not_promised_links(older: FakeComfy, watched_older: 
 
 
 def test_removing_spares_what_is_not_ours(mine: str, comfy: FakeComfy) -> None:
-    folder = pack.set_up()
+    folder = link_pack.set_up()
     (folder / "notes.txt").write_text("mine")
-    pack.remove()
+    link_pack.remove()
     assert [file.name for file in folder.iterdir()] == ["notes.txt"]
 
 
 def test_without_comfyuis_folders_here_nothing_is_offered(db: None, admin_browser: Browser) -> None:
-    assert pack.place().folder is None
-    with pytest.raises(pack.CannotSetUp):
-        pack.set_up()
+    assert link_pack.place().folder is None
+    with pytest.raises(link_pack.CannotSetUp):
+        link_pack.set_up()
 
 
 # --- queueing --------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comfyui import generate, outcome
-from comfyui.outcome import Output
+from comfyui import generate, job_result
+from comfyui.job_result import Output
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -37,7 +37,7 @@ entries = st.fixed_dictionaries(
 @settings(max_examples=120, deadline=None)
 @given(entries)
 def test_any_entry_is_read(entry: dict[str, Any]) -> None:
-    found = outcome.read(entry)
+    found = job_result.read(entry)
     assert found.ending in {"completed", "failed", "interrupted"}
     assert 0 <= found.started_ms < 2**63
     assert isinstance(found.summary, str)
@@ -67,5 +67,5 @@ def test_an_output_is_written_in_one_line_and_read_again(output: Output) -> None
 def test_a_long_message_is_cut_and_on_one_line() -> None:
     failure = {"exception_message": "word\n" * 500, "node_type": "KSampler", "node_id": "12:4"}
     entry = {"status": {"status_str": "error", "messages": [["execution_error", failure]]}}
-    found = outcome.read(entry)
+    found = job_result.read(entry)
     assert (found.node, len(found.error), "\n" in found.error) == ("KSampler", 400, False)

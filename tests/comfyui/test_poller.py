@@ -10,9 +10,9 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from comfyui import poller, reports, status
-from comfyui.lease import Lease
 from comfyui.models import ComfyState, PollerLease
 from comfyui.poller import AWAY, IDLE, NOT_MINE, Poller
+from comfyui.poller_lock import Lease
 from settings_app import preferences
 from tests.fakecomfy import FakeComfy
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from downloads import disk
+from downloads.inventory import scan
 from presets import catalogue, templates_source
 from settings_app import preferences
 from tests.contract.caller import KEY, SHARED, A, B, Script
@@ -68,5 +68,5 @@ def _forget() -> None:
     library._template_entries.cache_clear()
     library.forget()
     catalogue.forget()
-    disk.forget()
+    scan.forget()
     preferences.forget()

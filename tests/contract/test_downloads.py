@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from downloads import waiting as waiting_rows
-from downloads.drain import drain_queue
 from downloads.models import DownloadHistory, Status
+from downloads.worker import parked as waiting_rows
+from downloads.worker.drain import drain_queue
 from tests.contract.caller import DOWNLOAD_KEYS, Script
 from tests.downloads.makers import make_install
 from tests.fakehub import FakeHub

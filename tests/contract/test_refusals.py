@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from comfydash.api import api
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.contract.caller import KEY, Script
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("two_presets")]

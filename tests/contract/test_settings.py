@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.contract.caller import Script, words
 from tests.fakehub import FakeHub
 

@@ -19,13 +19,13 @@ class Moment:
     paused: bool = False
 
 
-PARTIAL = "downloads.transfer.partial.Partial"
+PARTIAL = "downloads.transfer.part.file.Partial"
 ROW = "downloads.models.DownloadHistory"
 MIDDLE = 6_000_000
 
 MOMENTS = (
     Moment("before the claim", at=(f"before {ROW}.claim_next",)),
-    Moment("after the claim, before the first byte", at=("before downloads.run.Install.run",)),
+    Moment("after the claim, before the first byte", at=("before downloads.worker.installer.Install.run",)),
     Moment("in a segment", at_byte=MIDDLE, file_status="downloading"),
     Moment("between bytes and journal", at=(f"before {PARTIAL}._note",)),
     Moment("while hashing", at=(f"before {PARTIAL}.read_into",), file_status="verifying"),
@@ -34,7 +34,7 @@ MOMENTS = (
     Moment("between record and rename", at=(f"before {PARTIAL}.publish",)),
     Moment(
         "between rename and the end of the journal",
-        at=(f"before {PARTIAL}.publish", "before downloads.transfer.partial.delete_beneath"),
+        at=(f"before {PARTIAL}.publish", "before downloads.transfer.part.file.delete_beneath"),
     ),
     Moment("between rename and the file's row", at=(f"after {PARTIAL}.publish",)),
     Moment("before the install's row ends", at=(f"before {ROW}.complete",)),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from downloads import disk
+from downloads.inventory import scan
 from tests.fakehub import FakeHub
 
 
@@ -20,6 +20,6 @@ def models(settings, tmp_path, hub):
     settings.HF_ENDPOINT = hub.url
     settings.TRANSFER_RETRY_BASE = 0.01
     settings.MODELS_DIR.mkdir()
-    disk.forget()
+    scan.forget()
     yield settings.MODELS_DIR
-    disk.forget()
+    scan.forget()

@@ -8,7 +8,7 @@ import pytest
 
 from downloads.admin import Dated
 from downloads.models import DownloadHistory
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from downloads import later
-from downloads.board import line_of
-from downloads.drain import drain_queue
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
-from settings_app.access import administrator
+from downloads.queue_page import line_of
+from downloads.worker import host_pauses
+from downloads.worker.drain import drain_queue
+from settings_app.administrator import administrator
 from settings_app.hub_token import save_token
 from tests.comfydash.serving import wait_for
 from tests.downloads.makers import make_install
@@ -111,7 +111,7 @@ def test_a_token_that_is_saved_meanwhile_ends_the_pause(hub: FakeHub, models: Pa
 def test_what_comes_from_elsewhere_does_not_wait_behind_a_host_that_says_later(
     hub: FakeHub, models: Path, settings: Any
 ) -> None:
-    later.forget()
+    host_pauses.forget()
     limited = install(hub.add_document("limited.safetensors", size=3000))
     hub.fault("limited", status=429, headers={"Retry-After": "800"})
     worker = in_background(drain_queue)
@@ -129,11 +129,11 @@ def test_what_comes_from_elsewhere_does_not_wait_behind_a_host_that_says_later(
     limited.cancel()
     worker.join(30)
     assert not worker.is_alive()
-    later.forget()
+    host_pauses.forget()
 
 
 def test_two_that_wait_for_the_same_host_do_not_take_turns(hub: FakeHub, models: Path) -> None:
-    later.forget()
+    host_pauses.forget()
     first = install(hub.add_document("limited/a.safetensors", size=3000))
     install(hub.add_document("limited/b.safetensors", size=3000), preset_id="B")
     hub.fault("limited", status=429, headers={"Retry-After": "800"})
@@ -152,4 +152,4 @@ def test_two_that_wait_for_the_same_host_do_not_take_turns(hub: FakeHub, models:
     DownloadHistory.objects.get(status="downloading").cancel()
     worker.join(30)
     assert not worker.is_alive()
-    later.forget()
+    host_pauses.forget()

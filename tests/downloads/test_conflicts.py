@@ -8,14 +8,14 @@ import threading
 
 import pytest
 
-from downloads import disk
-from downloads.beside import address_hash, beside, original
-from downloads.disk import FoundFile
-from downloads.drain import drain_queue
-from downloads.file_state import PENDING
-from downloads.files import CONFLICT, HERE, MISSING, PARTIAL, UNVERIFIED, Knowledge, is_complete, is_here
+from downloads.inventory import scan
+from downloads.inventory.keep_both import address_hash, beside, original
+from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, PARTIAL, UNVERIFIED, Knowledge, is_complete, is_here
+from downloads.inventory.scan import FoundFile
+from downloads.inventory.state import PENDING
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from downloads.queue import WantedFile, enqueue
+from downloads.worker.drain import drain_queue
 from tests.downloads.test_run import SIZE, finished, install
 from tests.fakehub import safetensors_bytes
 
@@ -28,14 +28,14 @@ def sha256(place):
 
 
 def state(url, path=PATH, wanted=""):
-    disk.forget()
+    scan.forget()
     return Knowledge.gather([url]).state(path, url, wanted)
 
 
 def touch(place, seconds=60):
     at = place.stat().st_mtime + seconds
     os.utime(place, (at, at))
-    disk.forget()
+    scan.forget()
 
 
 def pinned(file, **kwargs):
@@ -216,7 +216,7 @@ def test_a_decomposed_file_is_not_fetched_again(hub, models):
     install(file)
     drain_queue()
     (models / "checkpoints/\u00e9.safetensors").rename(models / "checkpoints/e\u0301.safetensors")
-    disk.forget()
+    scan.forget()
 
     row = install(file, preset_id="B")
     drain_queue()
@@ -357,9 +357,9 @@ def test_a_file_that_cannot_be_read_now_is_not_called_broken(tmp_path):
 
 def test_bytes_that_were_changed_in_place_are_not_vouched_for_although_no_folder_changed(models, one, monkeypatch):
     os.utime(models / "checkpoints", (1, 1))  # quiet for long: its list is believed
-    disk.forget()
+    scan.forget()
     assert Knowledge.gather([one.url]).state(PATH, one.url) == HERE
-    monkeypatch.setattr(disk, "_look_again_at", 0.0)
+    monkeypatch.setattr(scan, "_look_again_at", 0.0)
     with (models / PATH).open("r+b") as file:
         file.seek(1000)
         file.write(b"other")

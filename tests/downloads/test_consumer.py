@@ -16,7 +16,7 @@ from django.db import connection
 
 from downloads import consumers
 from downloads.consumers import DashboardConsumer
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 
 pytestmark = pytest.mark.django_db(transaction=True)

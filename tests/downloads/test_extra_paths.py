@@ -10,8 +10,8 @@ import pytest
 import yaml
 from django.core.checks import run_checks
 
-from downloads import disk
-from downloads.extra_paths import ExtraPaths, extra_model_paths
+from downloads.inventory import scan
+from downloads.inventory.extra_model_paths import ExtraPaths, extra_model_paths
 
 
 def written(folder: Path, data: str | bytes) -> Path:
@@ -96,7 +96,7 @@ def test_an_edit_while_running_is_noticed_although_size_and_time_stay(tmp_path: 
 
 def test_the_fault_is_a_check_of_the_start(tmp_path: Path, settings) -> None:
     settings.EXTRA_MODEL_PATHS = str(written(tmp_path, "a:\n\tvae: /v\n"))
-    disk.forget()
+    scan.forget()
     messages = [message for message in run_checks(tags=["comfydash"]) if message.id == "comfydash.W006"]
     assert ["line 2: a tab" in message.msg for message in messages] == [True]
 

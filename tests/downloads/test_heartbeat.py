@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from downloads import heartbeat
 from downloads.models import WorkerState
+from downloads.worker import heartbeat
 
 pytestmark = pytest.mark.django_db
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from downloads import disk
-from downloads.disk import canonical, models_index, resolved
-from downloads.drain import drain_queue
-from downloads.files import CONFLICT, HERE, MISSING, Knowledge
+from downloads.inventory import scan
+from downloads.inventory.destinations import Places
+from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, Knowledge
+from downloads.inventory.scan import canonical, models_index, resolved
 from downloads.models import ModelFile, Status
-from downloads.places import Places
 from downloads.queue import WantedFile, enqueue
+from downloads.worker.drain import drain_queue
 from tests.fakehub import safetensors_bytes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,11 +23,11 @@ ON_DISK, WANTED = "loras/Sub/Detail.safetensors", "loras/sub/detail.safetensors"
 
 @pytest.fixture
 def ignored(models, monkeypatch):
-    monkeypatch.setattr(disk, "ignores_case", lambda folder: True)
+    monkeypatch.setattr(scan, "ignores_case", lambda folder: True)
     place = models / ON_DISK
     place.parent.mkdir(parents=True)
     place.write_bytes(safetensors_bytes(seed=1))
-    disk.forget()
+    scan.forget()
     models_index()
     return place
 
@@ -45,7 +45,7 @@ def test_where_case_counts_they_are_two(models):
     place = models / ON_DISK
     place.parent.mkdir(parents=True)
     place.write_bytes(safetensors_bytes(seed=1))
-    disk.forget()
+    scan.forget()
     assert models_index().find(WANTED) is None
     assert Places.now().of(WANTED) == (models, WANTED)
     assert canonical(WANTED) != canonical(ON_DISK)
@@ -53,8 +53,8 @@ def test_where_case_counts_they_are_two(models):
 
 def test_a_disk_that_is_mounted_later_is_asked_again(models, monkeypatch):
     assert canonical(WANTED) == WANTED
-    monkeypatch.setattr(disk, "ignores_case", lambda folder: True)
-    disk.forget()
+    monkeypatch.setattr(scan, "ignores_case", lambda folder: True)
+    scan.forget()
     models_index()
     assert canonical(ON_DISK) == WANTED
 

@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from activity.models import Activity
-from downloads.message import MOST_BYTES, bounded, encoded
+from downloads.bounded_json import MOST_BYTES, bounded, encoded
 from downloads.models import DownloadFile, DownloadHistory, Status
 from downloads.queue import queue_head, queue_status, retry_failed
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from downloads import disk
+from downloads.inventory import scan
 
 pytestmark = pytest.mark.django_db  # ComfyUI's accepted folders are read from their row
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db  # ComfyUI's accepted folders are read from t
 def models(tmp_path: Path, settings) -> Path:
     settings.MODELS_DIR = tmp_path / "models"
     settings.EXTRA_MODEL_PATHS = ""
-    disk.forget()
+    scan.forget()
     return tmp_path / "models"
 
 
@@ -28,16 +28,16 @@ def put(file: Path, data: bytes = b"weights", age: int = 60) -> Path:
     return file
 
 
-def look_again() -> disk.ModelsIndex:
+def look_again() -> scan.ModelsIndex:
     """As if the answer had become older than MAX_AGE, with the folders as they were remembered."""
-    assert disk._index
-    disk._index = (-disk.MAX_AGE, *disk._index[1:])
-    return disk.models_index()
+    assert scan._index
+    scan._index = (-scan.MAX_AGE, *scan._index[1:])
+    return scan.models_index()
 
 
 def test_the_same_index_while_nothing_changes_and_a_new_one_when_something_does(models: Path) -> None:
     put(models / "loras" / "a.safetensors")
-    first = disk.models_index()
+    first = scan.models_index()
     assert look_again() is first
     put(models / "loras" / "b.safetensors", age=30)
     second = look_again()
@@ -51,7 +51,7 @@ def test_links_to_one_file_share_its_identity(models: Path) -> None:
     original = put(models / "loras" / "a.safetensors")
     (models / "loras" / "hard.safetensors").hardlink_to(original)
     (models / "loras" / "soft.safetensors").symlink_to(original)
-    files = disk.models_index().files
+    files = scan.models_index().files
     assert len({found.identity for found in files.values()}) == 1
     assert [found.name for found in files.values() if found.is_link] == ["soft.safetensors"]
 
@@ -59,15 +59,15 @@ def test_links_to_one_file_share_its_identity(models: Path) -> None:
 def test_folders_that_link_to_each_other_end(models: Path) -> None:
     put(models / "loras" / "a.safetensors")
     (models / "loras" / "round").symlink_to(models / "loras")
-    assert "loras/a.safetensors" in disk.models_index().files
+    assert "loras/a.safetensors" in scan.models_index().files
 
 
 def test_partials_stand_under_the_name_they_will_have(models: Path) -> None:
     put(models / "unet" / "a.safetensors.part")
     put(models / "unet" / "a.safetensors.part.state", b"{}")
-    index = disk.models_index()
+    index = scan.models_index()
     assert (list(index.partials), list(index.files)) == (["diffusion_models/a.safetensors"], [])
 
 
 def test_no_models_folder_is_an_empty_index(models: Path) -> None:
-    assert disk.models_index().files == {}
+    assert scan.models_index().files == {}

@@ -1,6 +1,6 @@
 """What a person set reaches the engine."""
 
-from downloads.options import transfer_options
+from downloads.transfer_options import transfer_options
 from settings_app import preferences
 
 

@@ -7,10 +7,10 @@ import threading
 import pytest
 from django.db import connections
 
-from downloads.drain import drain_queue, fail_interrupted
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.queue import WantedFile, enqueue
 from downloads.transfer import partial_bytes
+from downloads.worker.drain import drain_queue, fail_interrupted
 from volumes.files import OLD
 
 pytestmark = pytest.mark.django_db(transaction=True)

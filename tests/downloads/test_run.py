@@ -8,12 +8,13 @@ import threading
 import pytest
 
 from activity.models import Activity
-from downloads import run, waiting
-from downloads.drain import drain_queue, fail_interrupted
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from downloads.queue import WantedFile, enqueue
 from downloads.transfer import TransferError
-from downloads.worker_lock import worker_lock
+from downloads.worker import installer
+from downloads.worker import parked as waiting
+from downloads.worker.drain import drain_queue, fail_interrupted
+from downloads.worker.lock import worker_lock
 from settings_app import preferences
 from settings_app.hub_token import save_token
 
@@ -290,7 +291,7 @@ def test_a_disk_that_refuses_although_its_figures_say_room_is_tried_from_time_to
     row = install(hub.add_file("org/one", "one.safetensors", size=SIZE))
     DownloadHistory.claim_next()
     row.refresh_from_db()
-    run._refused(row, TransferError("The quota is used up.", reason="disk_full"))
+    installer._refused(row, TransferError("The quota is used up.", reason="disk_full"))
 
     assert finished(row) == (Status.WAITING, "disk_full")
     assert waiting.look_again() == 0

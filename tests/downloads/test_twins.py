@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from activity.models import Activity
-from downloads import disk
-from downloads.drain import drain_queue
+from downloads.inventory import scan
 from downloads.models import ModelFile, Status
 from downloads.queue import WantedFile, enqueue
+from downloads.worker.drain import drain_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HERE, ELSEWHERE = "checkpoints/one.safetensors", "vae/other.safetensors"
@@ -40,7 +40,7 @@ def test_a_record_without_its_file_is_no_reason_not_to_fetch(hub, models):
     file = hub.add_file("org/one", "one.safetensors", size=300_000)
     install(file, HERE, "A")
     (models / HERE).unlink()
-    disk.forget()
+    scan.forget()
 
     row = install(file, ELSEWHERE, "B")
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from downloads.models import DownloadHistory, Status
 from downloads.queue import queue_head
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 
 pytestmark = pytest.mark.django_db

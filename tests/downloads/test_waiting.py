@@ -6,9 +6,11 @@ import time
 
 import pytest
 
-from downloads import facts, later, waiting
+from downloads.inventory import remote
 from downloads.models import DownloadHistory, Status
 from downloads.transfer import Stopped, TransferError
+from downloads.worker import host_pauses
+from downloads.worker import parked as waiting
 from settings_app.hub_token import save_token
 from tests.downloads.makers import make_install
 
@@ -18,9 +20,9 @@ TOKEN = "hf_" + "a" * 30
 
 @pytest.fixture(autouse=True)
 def _no_memory_of_other_tests():
-    later.forget()
+    host_pauses.forget()
     yield
-    later.forget()
+    host_pauses.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -133,13 +135,13 @@ def test_a_token_saved_meanwhile_ends_the_round(hub, models, monkeypatch):
     round_._looked -= 2
     with pytest.raises(Stopped):
         hub.fault(latency=5.0)
-        facts.ask_briefly([hub.add_file("org/x", "a.safetensors", size=3000).url], round_.tick)
+        remote.ask_briefly([hub.add_file("org/x", "a.safetensors", size=3000).url], round_.tick)
     assert not round_.begin_row()
 
 
 def test_asking_briefly_says_how_long_the_host_wants_to_be_left_alone(hub, models):
     file = hub.add_file("org/x", "a.safetensors", size=3000)
     hub.fault(origin="hub", status=429, headers={"Retry-After": "600"})
-    answer = facts.ask_briefly([file.url])[file.url]
+    answer = remote.ask_briefly([file.url])[file.url]
     assert isinstance(answer, TransferError)
     assert (answer.wait, answer.retry, len(hub.asked())) == (600.0, True, 1)

@@ -10,11 +10,11 @@ import threading
 import pytest
 from django.db import connections
 
-from downloads import waiting
-from downloads.drain import drain_queue
+from downloads.inventory.free_space import missing_space
 from downloads.models import DownloadHistory, ModelFile, Status
 from downloads.queue import WantedFile, enqueue
-from downloads.space import missing_space
+from downloads.worker import parked
+from downloads.worker.drain import drain_queue
 from settings_app import preferences
 from tests.hostile.kernel import refusing
 
@@ -60,8 +60,8 @@ def test_a_used_up_quota_parks_says_how_much_is_missing_and_keeps_the_bytes(hub,
     assert (models / f"{PATH}.part").exists()
     assert how_it_stands(other) == (Status.COMPLETED, "")
 
-    assert waiting.look_again() == 0  # the disk is tried from time to time, not at each look
-    assert waiting.look_again(now=True) == 1  # a person freed something
+    assert parked.look_again() == 0  # the disk is tried from time to time, not at each look
+    assert parked.look_again(now=True) == 1  # a person freed something
     sent = hub.sent("one.safetensors")
     drain_queue()
     assert how_it_stands(row) == (Status.COMPLETED, "")
@@ -80,9 +80,9 @@ def test_a_disk_that_fills_up_under_a_file_of_unknown_size_says_at_least_how_muc
     preferences.store("disk_reserve", "0")
     preferences.store("disk_quota", "100MB")
     assert row.bytes_done <= missing_space(row) < 20_000_000
-    assert waiting.look_again(now=True) == 0  # less room than it said it needs
+    assert parked.look_again(now=True) == 0  # less room than it said it needs
     preferences.store("disk_quota", "200MB")
-    assert waiting.look_again(now=True) == 1
+    assert parked.look_again(now=True) == 1
     drain_queue()
     assert how_it_stands(row) == (Status.COMPLETED, "")
 

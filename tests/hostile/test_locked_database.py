@@ -11,11 +11,11 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, connections
 
-from downloads import worker
-from downloads.drain import fail_interrupted
 from downloads.models import DownloadHistory, Status
 from downloads.queue import WantedFile, enqueue
-from downloads.run import run_install
+from downloads.worker import consumer
+from downloads.worker.drain import fail_interrupted
+from downloads.worker.installer import run_install
 from tests.comfydash.serving import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,8 +70,8 @@ def standing(hub, models):
 @pytest.fixture
 def asked_to_stop():
     """Sets the worker's flag; cleared after the test."""
-    yield worker.stop_flag().set
-    worker.stop_flag().clear()
+    yield consumer.stop_flag().set
+    consumer.stop_flag().clear()
 
 
 def test_the_lock_used_here_is_a_real_one():

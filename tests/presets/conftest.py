@@ -9,9 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from downloads import disk
+from downloads.inventory import scan
 from presets import catalogue, templates_source
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.fakehub import FakeHub
 from tests.presets.document_server import DocumentServer, document_server
 
@@ -35,10 +35,10 @@ def workspace(tmp_path: Path, settings: Any) -> Iterator[Path]:
     settings.MODELS_DIR.mkdir()
     settings.DATA_DIR.mkdir()
     catalogue.forget()
-    disk.forget()
+    scan.forget()
     yield tmp_path
     catalogue.forget()
-    disk.forget()
+    scan.forget()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from django.conf import settings
 
-from downloads import disk
+from downloads.inventory import scan
 from presets import catalogue
 
 HUB = "https://huggingface.co"
@@ -51,7 +51,7 @@ def put_model(path: str, data: bytes | None = None) -> Path:
     place = Path(settings.MODELS_DIR) / path
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(safetensors() if data is None else data)
-    disk.forget()
+    scan.forget()
     return place
 
 

@@ -11,15 +11,16 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from downloads import board, disk
-from downloads.drain import drain_queue
+from downloads import queue_page
+from downloads.inventory import scan
 from downloads.models import DownloadFile, ModelFile, RemoteFile
+from downloads.worker.drain import drain_queue
 from presets.catalogue import catalogue
 from presets.install import install
-from presets.locks import _pinned
+from presets.lock_file import _pinned
 from tests.fakehub import FakeHub, safetensors_bytes
 from tests.presets.makers import file, preset, write_catalogue
-from workflows.scanner.names import clean_url, url_key
+from workflowfiles.names import clean_url, url_key
 
 GITHUB = "https://github.com/o/r/blob/main/x.pth?raw=true"
 SIGNED = "https://x.blob.example/c/blob/x.safetensors?sig=S"
@@ -85,7 +86,7 @@ def test_account_secrets_of_a_catalogue_are_left_out_with_a_warning() -> None:
     ],
 )
 def test_only_the_hub_has_a_page_of_a_repository(url: str, page: str) -> None:
-    assert board.repository_page(url) == page
+    assert queue_page.repository_page(url) == page
 
 
 def test_only_the_hub_has_commits_to_pin_to() -> None:
@@ -98,7 +99,7 @@ def test_only_the_hub_has_commits_to_pin_to() -> None:
 def test_a_signature_is_used_and_shown_nowhere(hub: FakeHub, owner: Client, tmp_path: Path, settings: Any) -> None:
     settings.MODELS_DIR = tmp_path / "models"
     settings.MODELS_DIR.mkdir(exist_ok=True)
-    disk.forget()
+    scan.forget()
     served = hub.add_document("c/blob/x.safetensors", safetensors_bytes())
     url = f"{served.url}?sv=1&sig=SECRET1&X-Amz-Signature=SECRET2"
     write_catalogue({"A": preset(file("vae/x.safetensors", url))})
@@ -142,7 +143,7 @@ def test_a_signature_is_used_and_shown_nowhere(hub: FakeHub, owner: Client, tmp_
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_lock_says_of_an_address_that_cannot_be(tmp_path: Path) -> None:
-    from presets.locks import BadLock, parse
+    from presets.lock_file import BadLock, parse
 
     entry = {"path": "vae/x.safetensors", "url": "hf://o/r/x", "size": 1, "sha256": "a" * 64}
     with pytest.raises(BadLock, match="ORG/REPO"):

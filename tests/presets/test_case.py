@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from presets.path_conflicts import warn_of_case
 from presets.preset import Preset, PresetFile
-from presets.rivals import warn_of_case
 from tests.volumes.refusing import run
 from volumes.names import ignores_case
 
@@ -69,7 +69,7 @@ def test_both_presets_are_warned_where_the_probe_says_so(tmp_path: Path, monkeyp
 
 def test_each_folder_is_asked_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One kind may lie on a volume of its own, and ext4 knows folders that ignore case."""
-    monkeypatch.setattr("presets.rivals.ignores_case", lambda folder: folder == tmp_path / "vae")
+    monkeypatch.setattr("presets.path_conflicts.ignores_case", lambda folder: folder == tmp_path / "vae")
     paths = {"small": "vae/a.safetensors", "large": "vae/A.safetensors", "sub": "loras/a.gguf", "SUB": "loras/A.gguf"}
     warned = warn_of_case({name: preset(name, path) for name, path in paths.items()}, tmp_path)
     assert [bool(warned[name].warnings) for name in paths] == [True, True, False, False]

@@ -17,11 +17,11 @@ from django.test import Client
 from django.utils import timezone
 
 from activity.models import Activity
-from downloads import heartbeat
-from downloads.drain import drain_queue
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
-from presets.watch import Report, watch
-from settings_app.access import administrator
+from downloads.worker import heartbeat
+from downloads.worker.drain import drain_queue
+from presets.follow import Report, watch
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
@@ -251,7 +251,7 @@ def test_check_presets_asks_each_address_once_and_fetches_nothing(models: Path, 
 def test_check_presets_says_what_the_catalogue_warns_of(
     models: Path, hub: FakeHub, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("presets.rivals.ignores_case", lambda folder: True)
+    monkeypatch.setattr("presets.path_conflicts.ignores_case", lambda folder: True)
     one = hub.add_file("org/ok", "ok.safetensors", size=SIZE)
     write_catalogue(
         {"A": preset(file("vae/ok.safetensors", one.url)), "B": preset(file("vae/OK.safetensors", one.url))}

@@ -14,13 +14,13 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
-from downloads import disk
+from downloads.inventory import scan
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
 from presets.catalogue import catalogue
 from presets.states import PresetState, installed_presets_needing, preset_states
 from presets.uninstall import plan_uninstall, uninstall
 from presets.verify import everything_expected, record, verify
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 from tests.presets.makers import HUB, file, preset, put_model, safetensors, write_catalogue
 
@@ -47,7 +47,7 @@ def models(tmp_path: Path, settings: Any) -> Path:
     settings.MODELS_DIR = tmp_path / "models"
     settings.MODELS_DIR.mkdir(exist_ok=True)
     settings.PRESETS_FILE = tmp_path / "presets.yaml"
-    disk.forget()
+    scan.forget()
     return tmp_path / "models"
 
 
@@ -68,7 +68,7 @@ def put(name: str, path: str) -> Path:
 
 
 def state(name: str) -> PresetState:
-    disk.forget()
+    scan.forget()
     return preset_states([catalogue().presets[name]])[name]
 
 
@@ -149,7 +149,7 @@ def test_a_failed_download_offers_both_wherever_it_is_shown(rivals: None, owner:
 def test_the_lock_leaves_out_what_has_to_be_verified_first(rivals: None) -> None:
     place = Path(settings.MODELS_DIR) / PATH
     os.utime(place, (1, 1))
-    disk.forget()
+    scan.forget()
     put("TWO", KEPT)
     out, err = StringIO(), StringIO()
     call_command("export_lock", stdout=out, stderr=err)
@@ -188,7 +188,7 @@ def test_the_lock_knows_a_folder_under_both_of_its_names(models: Path) -> None:
 def test_what_was_replaced_while_it_was_hashed_is_not_put_on_record_again(rivals: None, models: Path) -> None:
     place = models / PATH
     os.utime(place, (1, 1))
-    disk.forget()
+    scan.forget()
     [checked] = verify(everything_expected())
     assert checked.verdict == "ok"
     place.write_bytes(DATA["TWO"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from presets.locks import BadLock, LockedFile, parse, to_text
+from presets.lock_file import BadLock, LockedFile, parse, to_text
 
 SHA = "a" * 64
 GOOD: dict[str, Any] = {"path": "vae/a.safetensors", "url": "https://host/a.safetensors", "size": 5, "sha256": SHA}

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from presets.document import BadDocument, parse_document
-from presets.locks import BadLock, parse
+from presets.lock_file import BadLock, parse
 from presets.preset import written_size
 
 words = st.sampled_from(

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from comfyui.models import ComfyState, Report
 from presets import templates_source, thumbnails
-from presets.still import still
+from presets.webp_frame import still
 from settings_app import preferences
 from tests.fakecomfy import FakeComfy
 

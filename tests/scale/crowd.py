@@ -14,7 +14,7 @@ import requests
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.machine import pss
-from comfydash.layers import SocketChannelLayer
+from comfydash.local_channel_layer import SocketChannelLayer
 from tests.comfydash.serving import Serve
 
 KEY = "crowd-key-0123456789abcdef012345678"

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from settings_app import preferences
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 
 GOOD_TOKEN = "hf_" + "a" * 30 + "WXYZ"
 WHOAMI = {"name": "ada", "auth": {"accessToken": {"role": "read"}}}

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from activity.models import Activity
-from settings_app import access, login_links
+from settings_app import administrator, login_links
 from settings_app.models import Administrator, LoginLink
 from tests.settings_app.conftest import a_browser
 
@@ -18,25 +18,25 @@ def logged_in(client: Client) -> bool:
 
 
 def test_there_is_one_administrator_without_a_password():
-    user = access.administrator()
+    user = administrator.administrator()
     assert (user.username, user.is_superuser, user.is_staff) == ("admin", True, True)
-    assert access.administrator().pk == user.pk and Administrator.objects.count() == 1
-    assert access.password_source() == ""
-    assert not access.is_password("")
+    assert administrator.administrator().pk == user.pk and Administrator.objects.count() == 1
+    assert administrator.password_source() == ""
+    assert not administrator.is_password("")
 
 
 def test_rights_that_were_taken_away_come_back():
-    access.administrator()
+    administrator.administrator()
     Administrator.objects.update(is_active=False, is_superuser=False)
-    user = access.administrator()
+    user = administrator.administrator()
     assert user.is_active and user.is_superuser and Administrator.objects.get().is_active
 
 
 def test_a_password_is_kept_as_a_hash_and_ends_open_links():
     login_links.create()
-    access.set_password(PASSWORD)
-    assert access.is_password(PASSWORD) and not access.is_password(PASSWORD + " ")
-    assert access.password_source() == "stored"
+    administrator.set_password(PASSWORD)
+    assert administrator.is_password(PASSWORD) and not administrator.is_password(PASSWORD + " ")
+    assert administrator.password_source() == "stored"
     assert PASSWORD not in Administrator.objects.get().password
     assert not LoginLink.objects.exists()
     assert Activity.objects.get().title == "Password changed"
@@ -45,17 +45,17 @@ def test_a_password_is_kept_as_a_hash_and_ends_open_links():
 @pytest.mark.parametrize("weak", ["", "short", "password123"])
 def test_a_weak_password_is_refused(weak):
     with pytest.raises(ValidationError):
-        access.set_password(weak)
-    assert access.password_source() == ""
+        administrator.set_password(weak)
+    assert administrator.password_source() == ""
 
 
 def test_the_password_of_the_environment_is_the_only_one(settings):
-    access.set_password(PASSWORD)
+    administrator.set_password(PASSWORD)
     settings.PASSWORD = "from the environment ü"
-    assert access.password_source() == "env"
-    assert access.is_password("from the environment ü") and not access.is_password(PASSWORD)
-    with pytest.raises(access.AccessRefused, match="COMFYDASH_PASSWORD"):
-        access.set_password("another good one")
+    assert administrator.password_source() == "env"
+    assert administrator.is_password("from the environment ü") and not administrator.is_password(PASSWORD)
+    with pytest.raises(administrator.AccessRefused, match="COMFYDASH_PASSWORD"):
+        administrator.set_password("another good one")
 
 
 def test_sessions_end_when_the_environment_brings_another_password(owner, settings):
@@ -70,6 +70,6 @@ def test_sessions_end_when_the_environment_brings_another_password(owner, settin
 
 def test_nobody_but_the_administrator_has_a_session(client):
     other = Administrator.objects.create_user("mallory", password=PASSWORD, is_staff=True, is_superuser=True)
-    client.force_login(other, backend=access.BACKEND)
+    client.force_login(other, backend=administrator.BACKEND)
     assert not logged_in(client)
     assert not a_browser().login(username="mallory", password=PASSWORD)

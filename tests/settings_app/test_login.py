@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from settings_app import access, login_links, throttle
+from settings_app import administrator, login_links, login_throttle
 from settings_app.models import LoginAttempt, LoginLink
 from tests.settings_app.conftest import a_browser
 
@@ -20,7 +20,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def password() -> str:
-    access.set_password(PASSWORD)
+    administrator.set_password(PASSWORD)
     return PASSWORD
 
 
@@ -118,7 +118,7 @@ def test_with_the_login_off_everybody_is_the_administrator(client, settings):
     assert page.status_code == 200 and "COMFYDASH_AUTH=off" in page.content.decode()
     assert client.get("/login/").url == "/"
     client.post("/settings/password/", {"new": PASSWORD, "again": PASSWORD})
-    assert access.password_source() == ""
+    assert administrator.password_source() == ""
 
 
 # --- Guessing ------------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_after_five_wrong_ones_even_the_right_one_must_wait(client, password):
 
 def test_the_wait_ends(client, password):
     guess(client, 5)
-    LoginAttempt.objects.update(at=timezone.now() - throttle.WINDOW - timedelta(seconds=1))
+    LoginAttempt.objects.update(at=timezone.now() - login_throttle.WINDOW - timedelta(seconds=1))
     client.post("/login/", {"password": password})
     assert logged_in(client)
     assert not LoginAttempt.objects.exists()
@@ -158,18 +158,18 @@ def test_a_link_lets_in_whoever_has_locked_himself_out(client, password):
 
 
 def test_many_addresses_together_are_slowed_down_too():
-    for number in range(throttle.IN_ALL):
-        throttle.attempt(f"10.0.{number // 250}.{number % 250}")
-    with pytest.raises(throttle.TooManyAttempts):
-        throttle.attempt("192.0.2.1")
-    assert LoginAttempt.objects.count() == throttle.IN_ALL
+    for number in range(login_throttle.IN_ALL):
+        login_throttle.attempt(f"10.0.{number // 250}.{number % 250}")
+    with pytest.raises(login_throttle.TooManyAttempts):
+        login_throttle.attempt("192.0.2.1")
+    assert LoginAttempt.objects.count() == login_throttle.IN_ALL
 
 
 def test_a_clock_set_back_locks_nobody_out():
     LoginAttempt.objects.bulk_create(
         LoginAttempt(client="10.0.0.1", at=timezone.now() + timedelta(days=1)) for _ in range(9)
     )
-    throttle.attempt("10.0.0.1")
+    login_throttle.attempt("10.0.0.1")
     assert LoginAttempt.objects.count() == 1
 
 
@@ -195,7 +195,7 @@ def test_who_is_asking(rf, settings, address, forwarded, client):
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:9::1")]
     request = rf.get("/", REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=forwarded)
-    assert throttle.client_of(request) == client
+    assert login_throttle.client_of(request) == client
 
 
 def test_invented_addresses_give_no_more_tries(client, password, settings):
@@ -211,8 +211,8 @@ def test_strangers_behind_the_same_proxy_do_not_lock_out_a_browser_that_was_in_b
     client.post("/login/", {"password": password})
     client.post("/logout/")
     assert guess(a_browser(), 7) == [200] * 5 + [429] * 2
-    for number in range(throttle.IN_ALL - 5):
-        throttle.attempt(f"10.0.{number // 250}.{number % 250}")
+    for number in range(login_throttle.IN_ALL - 5):
+        login_throttle.attempt(f"10.0.{number // 250}.{number % 250}")
     client.post("/login/", {"password": password})
     assert logged_in(client)
     assert guess(a_browser(), 1) == [429]
@@ -221,12 +221,12 @@ def test_strangers_behind_the_same_proxy_do_not_lock_out_a_browser_that_was_in_b
 def test_the_cookie_of_such_a_browser_gives_no_endless_tries(client, password):
     client.post("/login/", {"password": password})
     client.post("/logout/")
-    stolen = client.cookies[throttle.COOKIE].value
-    assert client.cookies[throttle.COOKIE]["httponly"]
+    stolen = client.cookies[login_throttle.COOKIE].value
+    assert client.cookies[login_throttle.COOKIE]["httponly"]
     answers = []
     for number in range(8):
         thief = a_browser()
-        thief.cookies[throttle.COOKIE] = stolen
+        thief.cookies[login_throttle.COOKIE] = stolen
         answers += guess(thief, 1, f"198.51.100.{number}")
     assert answers == [200] * 5 + [429] * 3
 
@@ -234,10 +234,10 @@ def test_the_cookie_of_such_a_browser_gives_no_endless_tries(client, password):
 def test_a_cookie_that_is_not_ours_or_of_an_older_password_counts_by_address(client, password, settings):
     client.post("/login/", {"password": password})
     client.post("/logout/")
-    access.set_password("another long secret")
+    administrator.set_password("another long secret")
     assert guess(client, 6) == [200] * 5 + [429]
     forger = a_browser()
-    forger.cookies[throttle.COOKIE] = "0123456789abcdef01234567:1tXyz:forged"
+    forger.cookies[login_throttle.COOKIE] = "0123456789abcdef01234567:1tXyz:forged"
     assert guess(forger, 1) == [429]
 
 

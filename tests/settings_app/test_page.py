@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from activity.models import Activity
-from settings_app import access, api_key, hub_token, preferences
+from settings_app import administrator, api_key, hub_token, preferences
 from settings_app.models import Setting
 from tests.settings_app.conftest import GOOD_TOKEN, a_browser
 
@@ -142,9 +142,9 @@ def test_a_bad_token_keeps_the_form_open(owner):
 
 def test_the_first_password_is_set_and_ends_the_other_sessions(owner):
     other = a_browser()
-    other.force_login(access.administrator())
+    other.force_login(administrator.administrator())
     answer = owner.post("/settings/password/", {"new": PASSWORD, "again": PASSWORD})
-    assert answer.url == "/settings/#access" and access.is_password(PASSWORD)
+    assert answer.url == "/settings/#access" and administrator.is_password(PASSWORD)
     assert owner.get("/settings/").status_code == 200
     assert other.get("/settings/").status_code == 302
 
@@ -162,17 +162,17 @@ def test_a_password_that_cannot_be_is_refused(owner, form, sentence):
     owner.post("/settings/password/", {"new": PASSWORD, "again": PASSWORD})
     html = owner.post("/settings/password/", form).content.decode()
     assert sentence in html and "good one" not in html and "trustno1" not in html
-    assert access.is_password(PASSWORD)
+    assert administrator.is_password(PASSWORD)
 
 
 def test_who_came_by_a_link_need_not_know_the_old_password(client):
     from settings_app import login_links
 
-    access.set_password(PASSWORD)
+    administrator.set_password(PASSWORD)
     client.post(login_links.create())
     assert 'name="current"' not in page(client)
     client.post("/settings/password/", {"new": "another good one", "again": "another good one"})
-    assert access.is_password("another good one")
+    assert administrator.is_password("another good one")
 
 
 def test_the_password_of_the_environment_has_no_form(owner, settings):
@@ -181,7 +181,7 @@ def test_the_password_of_the_environment_has_no_form(owner, settings):
     html = page(owner)
     assert "COMFYDASH_PASSWORD" in html and 'name="new"' not in html
     owner.post("/settings/password/", {"new": "another good one", "again": "another good one"})
-    assert access.is_password(PASSWORD) and not access.administrator().has_usable_password()
+    assert administrator.is_password(PASSWORD) and not administrator.administrator().has_usable_password()
 
 
 def test_a_key_is_shown_once(owner):
@@ -208,7 +208,7 @@ def test_the_key_of_the_environment_is_left_alone(owner, settings):
 
 
 def test_sessions_are_listed_and_ended(owner):
-    access.set_password(PASSWORD)
+    administrator.set_password(PASSWORD)
     browsers = [a_browser() for _ in range(3)]
     for browser, agent in zip(
         browsers,

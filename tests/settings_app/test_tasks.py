@@ -4,7 +4,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from settings_app import login_links, throttle
+from settings_app import login_links, login_throttle
 from settings_app.models import LoginAttempt, LoginLink
 from settings_app.tasks import delete_expired
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def test_once_a_day_what_has_expired_goes(owner):
     login_links.create()
-    throttle.attempt("10.0.0.1")
+    login_throttle.attempt("10.0.0.1")
     delete_expired.call_local()
     assert (Session.objects.count(), LoginLink.objects.count(), LoginAttempt.objects.count()) == (1, 1, 1)
     past = timezone.now() - timedelta(days=1)

@@ -13,17 +13,9 @@ from typing import Any
 import pytest
 
 from downloads.transfer import Options, Progress, TransferError, check_address, probe
-from downloads.transfer.addresses import (
-    Hub,
-    check_peer,
-    is_signed,
-    masked,
-    next_hop,
-    without_secrets,
-    without_signature,
-)
 from tests.fakehub import FakeHub, safetensors_bytes
 from tests.transfer.conftest import Bringer, quick
+from webclient.url_policy import Hub, check_peer, is_signed, masked, next_hop, without_secrets, without_signature
 
 NEVER = [
     "ftp://example.org/a", "file:///etc/passwd", "gopher://x/", "javascript:alert(1)", "//example.org/a",

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from downloads.transfer.errors import TransferError
-from downloads.transfer.file_names import composed, real, shown
+from volumes.file_names import composed, real, shown
+from webclient.errors import TransferError
 
 NAMES = {
     b"a.safetensors": "a.safetensors",

@@ -16,11 +16,11 @@ from urllib.parse import quote
 import pytest
 
 from downloads.transfer import partial_bytes, probe
-from downloads.transfer.addresses import Hub, next_hop
-from downloads.transfer.probe import expiry
+from hosts.locate import expiry
 from tests.fakehub import FakeHub
 from tests.transfer.conftest import Bringer, quick
 from tests.transfer.odd_server import Talk, odd_server
+from webclient.url_policy import Hub, next_hop
 
 SIZE = 6_000_000
 PLACE = "vae/a.safetensors"

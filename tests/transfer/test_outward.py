@@ -10,8 +10,8 @@ import certifi
 import pytest
 
 from downloads.transfer import Options, TransferError
-from downloads.transfer.outward import adopt_certificates, certificate_problem
-from downloads.transfer.web import Web
+from webclient.client import Web
+from webclient.network_environment import adopt_certificates, certificate_problem
 
 
 @pytest.fixture(autouse=True)

@@ -17,20 +17,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from downloads.transfer import Options, Progress, Stopped, TransferError, disk_space
-from downloads.transfer.errors import Transient
-from downloads.transfer.extents import Extents
-from downloads.transfer.hasher import ENOUGH_WAITING, Hasher
-from downloads.transfer.limit import RateLimit
-from downloads.transfer.partial import Partial, partial_bytes
-from downloads.transfer.plan import LARGEST, SMALLEST, Plan
-from downloads.transfer.probe import expiry, is_over
-from downloads.transfer.refusals import LIMIT_HINT, asked_pause, busy
-from downloads.transfer.retry import Patience
-from downloads.transfer.state import Identity, boot_id, identity_line, read_state, synced_line, written_line
-from downloads.transfer.tuner import WINDOW, Sample, Tuner
-from downloads.transfer.web import number
+from downloads.transfer.backoff import Patience
+from downloads.transfer.part.file import Partial, partial_bytes
+from downloads.transfer.part.hasher import ENOUGH_WAITING, Hasher
+from downloads.transfer.part.journal import Identity, boot_id, identity_line, read_state, synced_line, written_line
+from downloads.transfer.part.ranges import Extents
+from downloads.transfer.segments.plan import LARGEST, SMALLEST, Plan
+from downloads.transfer.segments.rate_limit import RateLimit
+from downloads.transfer.segments.tuner import WINDOW, Sample, Tuner
+from hosts.locate import expiry, is_over
+from hosts.refusals import LIMIT_HINT, asked_pause, busy
 from tests.fakehub import FakeHub
 from tests.transfer.conftest import Bringer
+from webclient.client import number
+from webclient.errors import Transient
 
 RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=12)
 MODEL = "vae/a.safetensors"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from downloads.transfer import Progress, Published, TransferError, discard_partial, partial_bytes, reserved_bytes
-from downloads.transfer.plan import SMALLEST
+from downloads.transfer.segments.plan import SMALLEST
 from tests.fakehub import FakeHub, File, safetensors_bytes
 from tests.transfer.conftest import Bringer
 

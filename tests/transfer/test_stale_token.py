@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from downloads.transfer import Facts, Options, TransferError, probe, probe_all, stale
-from downloads.transfer.probe import peek
+from downloads.transfer import Facts, Options, TransferError, probe, probe_all
+from hosts import stale_tokens
+from hosts.locate import peek
 from tests.fakehub import FakeHub, safetensors_bytes
 from tests.transfer.conftest import Bringer, quick
 
@@ -123,7 +124,7 @@ def test_another_token_counts_at_once_and_so_does_the_same_one_saved_again(hub: 
     hub.token("hf_good")
     hub.log.clear()
     probe(file.url, quick(hub, token="hf_good"))
-    stale.forget()
+    stale_tokens.forget()
     probe(file.url, quick(hub, token="hf_stale"))
     assert [line.authorization for line in hub.asked()] == ["Bearer hf_good", "Bearer hf_stale", ""]
 

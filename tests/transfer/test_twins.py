@@ -191,9 +191,9 @@ def cloning(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_where_a_link_is_impossible_a_clone_takes_no_room(hub: FakeHub, file: File, cloning: Path) -> None:
-    from downloads.transfer.partial import Partial
-    from downloads.transfer.state import Identity
-    from downloads.transfer.twin import Twin
+    from downloads.transfer.part.file import Partial
+    from downloads.transfer.part.journal import Identity
+    from downloads.transfer.part.local_copy import Twin
 
     bring = Bringer(hub, cloning / "models")
     assert bring(file, TWIN).published

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from downloads.transfer.disk import UNKNOWN, disk_space
+from downloads.transfer.disk.space import UNKNOWN, disk_space
 from tests.fakehub import FakeHub
 from tests.transfer.conftest import Bringer
 from tests.volumes.refusing import ROOT, refusing

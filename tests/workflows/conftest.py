@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from downloads import disk
+from downloads.inventory import scan
 from presets import catalogue, templates_source
-from settings_app.access import administrator
+from settings_app.administrator import administrator
 from workflows import comfyui_user, library
 
 
@@ -41,7 +41,7 @@ def _forget() -> None:
     templates_source.templates.cache_clear()
     library._template_entries.cache_clear()
     catalogue.forget()
-    disk.forget()
+    scan.forget()
     library._known = None
     comfyui_user.forget()
 

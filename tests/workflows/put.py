@@ -12,10 +12,10 @@ from django.conf import settings
 from downloads.models import RemoteFile
 from tests.presets.makers import put_model, safetensors, write_catalogue
 from tests.workflows.make import dump, entry, node, ui
+from workflowfiles import scan_bytes
 from workflows import library
 from workflows.matching import matcher
-from workflows.scanner import scan_bytes
-from workflows.verdict import Entry, Judged, entries, judge
+from workflows.readiness import Entry, Judged, entries, judge
 
 __all__ = ["judged", "loader", "put_model", "put_workflow", "remote", "safetensors", "saved", "write_catalogue"]
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.workflows import make
 from tests.workflows.put import loader
-from workflows.dropped import look_at, safe_name, save, unpack
-from workflows.verdict import entries
+from workflows.readiness import entries
+from workflows.upload import look_at, safe_name, save, unpack
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from activity.models import Activity
-from downloads import disk
+from downloads.inventory import scan
 from downloads.models import ModelFile
 from tests.workflows.put import judged, loader, put_model, safetensors
 from workflows.fix import CannotFix, fix
@@ -69,7 +69,7 @@ def test_a_file_outside_the_models_folder_stays_where_its_owner_put_it(workspace
     extra = workspace / "extra_model_paths.yaml"
     extra.write_text(f"mine:\n  loras: {workspace}/other\n")
     settings.EXTRA_MODEL_PATHS = str(extra)
-    disk.forget()
+    scan.forget()
 
     with pytest.raises(CannotFix, match="lies outside the models folder"):
         fix(judged(loader()))
@@ -83,7 +83,7 @@ def test_another_subfolder_of_an_extra_folder_is_linked_there(workspace: Path, s
     extra = workspace / "extra_model_paths.yaml"
     extra.write_text(f"mine:\n  checkpoints: {workspace}/other\n")
     settings.EXTRA_MODEL_PATHS = str(extra)
-    disk.forget()
+    scan.forget()
     assert fix(judged(loader())) == ["checkpoints/a.safetensors"]
     assert (workspace / "other" / "a.safetensors").exists()
 

@@ -9,7 +9,7 @@ from downloads.queue import WantedFile, enqueue
 from tests.workflows.make import HUB, node
 from tests.workflows.put import judged, loader, put_model, remote
 from workflows.install import CannotInstall, UnconfirmedHosts, install
-from workflows.verdict import install_id
+from workflows.readiness import install_id
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 

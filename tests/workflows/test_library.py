@@ -12,10 +12,10 @@ import pytest
 from comfyui import folders
 from tests.workflows import make
 from tests.workflows.put import loader, put_workflow
+from workflowfiles import Scan, scan_file
 from workflows import comfyui_user, library
 from workflows.library import Library
 from workflows.library import library as known
-from workflows.scanner import Scan, scan_file
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 

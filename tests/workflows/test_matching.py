@@ -12,7 +12,7 @@ from tests.presets.makers import file, preset
 from tests.workflows.make import HUB, entry, node
 from tests.workflows.put import judged, loader, put_model, remote, safetensors, write_catalogue
 from workflows.matching import ModelState
-from workflows.verdict import Judged
+from workflows.readiness import Judged
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 

@@ -15,7 +15,7 @@ from downloads.models import DownloadFile
 from tests.presets.makers import put_model
 from tests.workflows.make import HUB
 from tests.workflows.put import loader, put_workflow, remote, saved
-from workflows.verdict import entries
+from workflows.readiness import entries
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 

@@ -7,7 +7,7 @@ import pytest
 from presets.catalogue import catalogue
 from tests.presets.makers import file, preset
 from tests.workflows.put import loader, put_model, put_workflow, write_catalogue
-from workflows.needs import completed_by, workflows_needing, workflows_using
+from workflows.reverse_lookup import completed_by, workflows_needing, workflows_using
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 

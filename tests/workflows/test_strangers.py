@@ -4,8 +4,8 @@ import pytest
 from django.utils import timezone
 
 from comfyui.models import Report
-from workflows.scanner import Scan
-from workflows.strangers import Strangers, strangers
+from workflowfiles import Scan
+from workflows.unknown_nodes import Strangers, strangers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("templates")]
 

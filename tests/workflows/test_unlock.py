@@ -10,7 +10,7 @@ import pytest
 from downloads.models import DownloadHistory
 from tests.workflows.make import HUB
 from tests.workflows.put import loader, put_workflow, remote
-from workflows.unlock import choose, install, plan
+from workflows.unlock_planner import choose, install, plan
 
 Needs = dict[str, frozenset[str]]
 

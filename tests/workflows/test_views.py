@@ -16,7 +16,7 @@ from tests.downloads.makers import make_install
 from tests.workflows import make
 from tests.workflows.make import HUB, entry, node
 from tests.workflows.put import loader, put_model, put_workflow, remote, saved
-from workflows.verdict import Entry
+from workflows.readiness import Entry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 

@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from comfydash.backup import BackupError, back_up
-from settings_app.sizes import human_size
+from comfydash.recovery.backup import BackupError, back_up
+from values.sizes import human_size
 
 
 class Command(BaseCommand):

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
 from downloads.models import Conflict, Status
-from downloads.transfer.file_names import shown
-from presets import locks
-from presets.watch import Report, watch
+from presets import lock_file
+from presets.follow import Report, watch
+from volumes.file_names import shown
 
 
 class Command(BaseCommand):
@@ -28,10 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, wait: bool, conflict: str, **options: Any) -> None:
         try:
-            files = locks.read(file)
-        except locks.BadLock as fault:
+            files = lock_file.read(file)
+        except lock_file.BadLock as fault:
             raise CommandError(f"{shown(str(file))}: {fault}") from fault
-        row, created = locks.apply(files, shown(file.stem), conflict)
+        row, created = lock_file.apply(files, shown(file.stem), conflict)
         what = f"{row.preset_id}: {len(files)} file{pluralize(files)}"
         self.stdout.write(f"{what} queued" if created else f"{what}, {row.status} already")
         if not wait:

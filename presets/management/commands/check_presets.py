@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from downloads.transfer.addresses import masked
 from presets.catalogue import catalogue
 from presets.check import BAD, TIMEOUT, check
 from presets.install import UnknownPreset, find_preset
+from webclient.url_policy import masked
 
 
 class Command(BaseCommand):

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.template.defaultfilters import pluralize
 
-from downloads.transfer.file_names import on_one_line, shown
-from presets import locks
+from presets import lock_file
 from presets.install import UnknownPreset, find_preset
 from presets.states import preset_states
+from volumes.file_names import on_one_line, shown
 from volumes.files import write_whole
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         except UnknownPreset as unknown:
             raise CommandError(str(unknown)) from unknown
         states = preset_states(presets).values()
-        export = locks.export({file.place for state in states for file in state.files} if ids else None)
+        export = lock_file.export({file.place for state in states for file in state.files} if ids else None)
         for sentence in export.left_out:
             self.stderr.write(on_one_line(f"Left out: {sentence}"))
         if not export.files:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 if export.unverified
                 else "There is nothing to write down: no file here was installed by ComfyDash."
             )
-        text = locks.to_text(export.files)
+        text = lock_file.to_text(export.files)
         if output is None:
             self.stdout.write(text)
             return

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from downloads.models import Conflict, DownloadHistory, Status
+from presets.follow import Report, watch
 from presets.install import NotInstallable, UnknownPreset, install
-from presets.watch import Report, watch
 
 REFUSED = ("unknown", "not_installable")
 NOT_THERE = (Status.FAILED, Status.CANCELLED, Status.WAITING, Status.PAUSED)

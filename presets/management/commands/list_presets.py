@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from presets.catalogue import Preset, catalogue
 from presets.states import PresetState, describe, preset_states
-from settings_app.sizes import human_size
+from values.sizes import human_size
 
 
 class Command(BaseCommand):

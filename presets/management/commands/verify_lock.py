@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from downloads.transfer.file_names import shown
-from presets import locks
+from presets import lock_file
 from presets.verify import Expected, verify
+from volumes.file_names import shown
 
 
 class Command(BaseCommand):
@@ -21,8 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         try:
-            files = locks.read(file)
-        except locks.BadLock as fault:
+            files = lock_file.read(file)
+        except lock_file.BadLock as fault:
             raise CommandError(f"{shown(str(file))}: {fault}") from fault
         results = []
         for checked in verify(Expected(locked.path, locked.url, locked.size, locked.sha256) for locked in files):

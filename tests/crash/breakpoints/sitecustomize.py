@@ -1,8 +1,9 @@
 """Breakpoints for processes that tests kill: put this folder on PYTHONPATH and name a stage folder in CRASH_STAGE.
 
-The file `armed` there holds lines such as ``before downloads.run.Install.run``. The first process that comes by takes
-the file away and stands still until `release` appears; with several lines it stands at the last, after the others were
-passed in order. Production code knows nothing of this: named functions are wrapped when their module is imported.
+The file `armed` there holds lines such as ``before downloads.worker.installer.Install.run``. The first process that
+comes by takes the file away and stands still until `release` appears; with several lines it stands at the last, after
+the others were passed in order. Production code knows nothing of this: named functions are wrapped when their module is
+imported.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from typing import Any
 STAGE = Path(os.environ["CRASH_STAGE"]) if "CRASH_STAGE" in os.environ else None
 WRAPPED = {
     "downloads.models": ["DownloadHistory.claim_next", "DownloadHistory.complete"],
-    "downloads.run": ["Install.run"],
-    "downloads.transfer.partial": [
+    "downloads.worker.installer": ["Install.run"],
+    "downloads.transfer.part.file": [
         "Partial._note",
         "Partial.finish",
         "Partial.publish",

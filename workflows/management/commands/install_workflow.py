@@ -7,11 +7,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from downloads.models import Conflict, DownloadHistory, Status
 from downloads.transfer import TransferError
-from downloads.transfer.file_names import on_one_line, shown
-from presets.watch import Report, watch
+from presets.follow import Report, watch
+from volumes.file_names import on_one_line, shown
+from workflowfiles import scan_file
 from workflows.install import CannotInstall, UnconfirmedHosts, install
-from workflows.scanner import scan_file
-from workflows.verdict import Judged, entries, install_id, judge
+from workflows.readiness import Judged, entries, install_id, judge
 
 
 class Command(BaseCommand):

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from downloads.transfer.addresses import masked
-from downloads.transfer.file_names import on_one_line, shown
-from settings_app.sizes import human_size
+from values.sizes import human_size
+from volumes.file_names import on_one_line, shown
+from webclient.url_policy import masked
+from workflowfiles import scan_file
 from workflows.library import workflow_files
 from workflows.matching import ModelState, matcher
-from workflows.scanner import scan_file
-from workflows.verdict import Judged, entries, judge
+from workflows.readiness import Judged, entries, judge
 
 Result = tuple[str, Judged]
 

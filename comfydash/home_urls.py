@@ -1,9 +1,0 @@
-from django.urls import path
-
-from comfydash import home, notice, uses
-
-urlpatterns = [
-    path("", home.home, name="home"),
-    path("notice/dismiss/", notice.dismiss, name="dismiss_notice"),
-    path("models/<str:preset_id>/workflows/", uses.uses, name="uses"),
-]

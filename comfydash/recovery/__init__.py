@@ -1,0 +1,1 @@
+"""A database that cannot be used, one of the older dashboard, and copies of ours."""

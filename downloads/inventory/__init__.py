@@ -1,0 +1,1 @@
+"""What is on the disk and who vouches for it: places, records, room."""

@@ -1,0 +1,222 @@
+"""What the pages show of the queue and of the history; one function per live piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar, cast
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
+from django.utils import timezone
+
+from downloads.models import ENDED, DownloadFile, DownloadHistory, FileStatus, Status
+from downloads.queue import census, newer, told_files
+from downloads.transfer_options import transfer_options
+from webclient.url_policy import Hub, masked
+
+HISTORY_PAGE = 50  # rows
+BOARD_PAGE = 25  # rows of each status
+MOST_PAGES = 20  # that one answer brings at once
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Line:
+    """An active install as pages show it: its row, its files and what follows from both."""
+
+    row: DownloadHistory
+    files: list[DownloadFile]  # those that are shown, see told_files; none where no page shows them
+    refused_url: str = ""  # of the file that was refused, else of the first one
+
+    @property
+    def speed(self) -> float:
+        """Bytes per second of the files that move right now."""
+        return sum(file.speed for file in self.files) if self.row.status == Status.DOWNLOADING else 0
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds to the end at this speed; None when nothing moves or the size is unknown."""
+        left = self.row.bytes_total - self.row.bytes_done
+        return left / self.speed if self.speed > 1 and left > 0 else None
+
+    @property
+    def phase(self) -> str:
+        """Verifying, or Retrying and which time, while a file does so; otherwise nothing."""
+        if self.row.status != Status.DOWNLOADING:
+            return ""
+        states = {file.status for file in self.files}
+        if FileStatus.RETRYING in states or self.retry_in:
+            return f"Retrying ({self.row.attempts}/{transfer_options().max_attempts})"
+        return "Verifying" if FileStatus.VERIFYING in states else ""
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds to the next try while the install backs off, otherwise 0."""
+        if self.row.status != Status.DOWNLOADING or self.row.retry_at is None:
+            return 0
+        return max(0, (self.row.retry_at - timezone.now()).total_seconds())
+
+    @property
+    def repository(self) -> str:
+        """The page of the repository that refused: where a licence is accepted."""
+        return repository_page(self.refused_url) if self.refused_url else ""
+
+    @property
+    def files_left_out(self) -> int:
+        return max(0, self.row.files_total - len(self.files))
+
+
+def repository_page(url: str) -> str:
+    """``https://host/ORG/REPO`` of a file on the Hub; any other address itself, without its secrets."""
+    return Hub(settings.HF_ENDPOINT).repository_page(url) or masked(url)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page of the active installs of one status; true when there are any at all."""
+
+    name: str  # of the page's number in the address
+    lines: list[Line]
+    page: int
+    total: int
+    asked: Mapping[str, str]  # the rest of the address
+
+    def __bool__(self) -> bool:
+        return self.total > 0
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(self.lines)
+
+    @property
+    def first(self) -> int:
+        """Place of the first one shown, from 0."""
+        return (self.page - 1) * BOARD_PAGE
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.lines)
+
+    @property
+    def previous(self) -> int:
+        """Number of the page before, 0 for none."""
+        return self.page - 1
+
+    @property
+    def next(self) -> int:
+        return self.page + 1 if self.last < self.total else 0
+
+    @property
+    def before(self) -> str:
+        return self._address(self.previous)
+
+    @property
+    def after(self) -> str:
+        return self._address(self.next)
+
+    def _address(self, page: int) -> str:
+        return "?" + urlencode({name: self.asked[name] for name in self.asked} | {self.name: str(page)})
+
+    @property
+    def more(self) -> int:
+        """How many stand behind what is shown."""
+        return self.total - self.last
+
+
+@dataclass(frozen=True)
+class Board:
+    """The active installs, sorted into what a person asks for, a page of each."""
+
+    running: list[Line]
+    queued: Shown
+    paused: Shown
+    waiting: Shown
+
+    @property
+    def count(self) -> int:
+        return len(self.running) + self.queued.total + self.paused.total + self.waiting.total
+
+
+def board(pages: Mapping[str, str] | None = None) -> Board:
+    """A fixed number of queries and at most BOARD_PAGE rows of each status. ``pages``: number by name of the status."""
+    counts = census().counts
+    rows = DownloadHistory.objects.order_by("position", "id")
+    shown = []
+    for status in (Status.QUEUED, Status.PAUSED, Status.WAITING):
+        total, number = counts[status], (pages or {}).get(status, "1")
+        wanted = int(number) if number.isdecimal() and len(number) < 10 else 1
+        page = max(1, min(wanted, -(-total // BOARD_PAGE)))
+        start = (page - 1) * BOARD_PAGE
+        lines = lines_of(rows.filter(status=status)[start : start + BOARD_PAGE]) if total else []
+        shown.append(Shown(str(status), lines, page, total, pages or {}))
+    running = lines_of(rows.filter(status=Status.DOWNLOADING)) if counts[Status.DOWNLOADING] else []
+    return Board(running, *shown)
+
+
+def lines_of(rows: QuerySet[DownloadHistory]) -> list[Line]:
+    """The files only of what runs: elsewhere no list shows them."""
+    refused_first = Case(When(error="", then=1), default=0)
+    files = DownloadFile.objects.filter(download=OuterRef("pk")).order_by(refused_first, "id")
+    lines = []
+    for row in rows.annotate(refused_url=Subquery(files.values("url")[:1])):
+        is_running = row.status == Status.DOWNLOADING
+        lines.append(Line(row, told_files(row) if is_running else [], row.refused_url or ""))
+    return lines
+
+
+def lines_by_id(preset_ids: Iterable[str]) -> dict[str, Line]:
+    """The active installs of these ids."""
+    rows = DownloadHistory.objects.active().filter(preset_id__in=list(preset_ids))
+    return {line.row.preset_id: line for line in lines_of(rows)}
+
+
+def line_of(row: DownloadHistory) -> Line:
+    files = told_files(row)
+    refused = next((file for file in files if file.error), None) or next(iter(files), None)
+    return Line(row, files, refused.url if refused else "")
+
+
+def page_of(items: Sequence[Item], size: int, number: str, shown: str = "") -> Page[Item]:
+    """A page of cards, and those after it that were scrolled to: ``shown`` cards stand there and are fetched anew."""
+    paginator = Paginator(items, size)
+    first = paginator.get_page(number)
+    more = min(-(-int(shown[:6]) // size), MOST_PAGES) - 1 if shown.isdecimal() else 0
+    last = paginator.get_page(first.number + max(0, more))
+    last.object_list = items[first.start_index() - 1 if items else 0 : last.end_index()]
+    return last
+
+
+def queue_button() -> dict[str, object]:
+    """The button in the header of each page: counted by the database, whatever the queue's length."""
+    counted = census()
+    running = None
+    if counted.counts[Status.DOWNLOADING]:
+        running = DownloadHistory.objects.filter(status=Status.DOWNLOADING).defer("error_message").first()
+    return {
+        "count": counted.total,
+        "running": running,
+        "revision": counted.revision,
+        "waiting": counted.counts[Status.WAITING],
+    }
+
+
+def history(status: str, words: str, number: str) -> Page[DownloadHistory]:
+    """Ended installs, newest first. ``may_retry``: it went wrong, and no newer one took its place."""
+    rows = DownloadHistory.objects.filter(status__in=ENDED)
+    if status in ENDED:
+        rows = rows.filter(status=status)
+    if words:
+        rows = rows.filter(Q(title__icontains=words) | Q(preset_id__icontains=words))
+    # By their ids: else SQLite reads the whole rows of all pages before this one, and asks for newer ones of each.
+    paginator = Paginator(rows.order_by("-id").values_list("pk", flat=True), HISTORY_PAGE)
+    page = paginator.get_page(number)
+    shown = DownloadHistory.objects.filter(pk__in=list(page.object_list)).order_by("-id")
+    may_retry = Q(status__in=[Status.FAILED, Status.CANCELLED]) & ~Exists(newer())
+    return Page(list(shown.annotate(may_retry=may_retry)), page.number, cast("Paginator[DownloadHistory]", paginator))
+
+
+def history_of(preset_id: str, most: int = 20) -> list[DownloadHistory]:
+    """The newest installs of one preset."""
+    return list(DownloadHistory.objects.filter(preset_id=preset_id).order_by("-id")[:most])

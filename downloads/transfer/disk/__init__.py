@@ -1,0 +1,1 @@
+"""Paths below a root that nothing leads out of, and the room there."""

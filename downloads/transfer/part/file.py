@@ -1,0 +1,423 @@
+"""The .part beside a file: bytes at their places, a journal of what is there, one writer at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from downloads.transfer.disk.confined import (
+    NO_RANDOM_WRITES,
+    at_any_offset,
+    delete_beneath,
+    folder_beneath,
+    move_beneath,
+    no_random_writes,
+    open_beneath,
+    parts_of,
+    stat_beneath,
+    writing,
+)
+from downloads.transfer.part import journal as state
+from downloads.transfer.part.journal import Identity
+from downloads.transfer.part.ranges import Extents
+from downloads.transfer.types import Facts
+from volumes.files import OLD, recover, rename_over, sync_file, sync_folder
+from volumes.locks import lock_open_file
+from webclient.errors import TransferError, folder_at_path, path_taken
+
+PART_SUFFIX = ".part"
+STATE_SUFFIX = ".part.state"
+NEW = ".new"  # a journal that is about to take the old one's place
+NOTE_EVERY = 4 << 20  # bytes written between two lines of the journal: what a kill -9 can cost
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def partial_bytes(root: Path, path: str) -> int:
+    """Bytes of an unfinished file that are really there, whatever size was set aside for it.
+
+    0 where none can be: pages ask this of any place, also of one that a symlink leads out of the root.
+    """
+    try:
+        found = stat_beneath(root, path + PART_SUFFIX)
+        known = _stored_state(root, path)
+    except (TransferError, OSError):
+        return 0
+    return known.extents.within(found.st_size).total if found and known else 0
+
+
+def reserved_bytes(root: Path, path: str) -> int:
+    """Bytes that an unfinished file has taken from the free space already, arrived or not. 0 as for partial_bytes."""
+    try:
+        found = stat_beneath(root, path + PART_SUFFIX)
+    except (TransferError, OSError):
+        return 0
+    return found.st_blocks * 512 if found else 0
+
+
+def discard_partial(root: Path, path: str) -> None:
+    """Delete an unfinished file and its journal. TransferError(error) while a transfer is writing it."""
+    parts_of(path)
+    with suppress(FileNotFoundError):
+        handle = open_beneath(root, path + PART_SUFFIX, os.O_RDONLY)
+        try:
+            _lock(handle, path)
+            delete_beneath(root, path + PART_SUFFIX)
+        finally:
+            os.close(handle)
+    _delete_journal(root, path)
+
+
+def take_along(root: Path, path: str, target: str, facts: Facts) -> None:
+    """Let an unfinished file continue as `target`, when it is of the same bytes and nothing is begun there.
+
+    The journal goes first: bytes without one count for nothing.
+    """
+    known = _stored_state(root, path)
+    if known is None or not known.identity.same_bytes(Identity.of(facts)) or reserved_bytes(root, target):
+        return
+    for suffix in (STATE_SUFFIX, PART_SUFFIX):
+        with suppress(FileNotFoundError):
+            move_beneath(root, path + suffix, target + suffix, replace=True)
+
+
+def _delete_journal(root: Path, path: str) -> None:
+    for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW, STATE_SUFFIX + OLD):
+        delete_beneath(root, path + suffix)
+
+
+def recover_replaced(root: Path, path: str) -> None:
+    """Where a volume replaces no names, a kill in the middle of it left a file beside its name: give it back.
+
+    Nobody may be publishing there. Raises TransferError and OSError.
+    """
+    with suppress(FileNotFoundError), folder_beneath(root, path) as (folder, name):
+        recover(name, folder)
+
+
+def _stored_state(root: Path, path: str) -> state.State | None:
+    try:
+        handle = open_beneath(root, path + STATE_SUFFIX, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(handle, "rb") as journal:
+        return state.read_state(journal.read(2 * state.LARGEST))
+
+
+class Partial:
+    """An open .part. Threads write at offsets; whoever waits for the front is told when it moves.
+
+    `generation` counts how often it was started over: bytes of an older generation are refused.
+    """
+
+    def __init__(self, root: Path, path: str) -> None:
+        self.root, self.path = root, path
+        self.part = path + PART_SUFFIX
+        self.place = root / path
+        self.generation = 0
+        self.size: int | None = None
+        self.advanced = threading.Condition()
+        self.extents = Extents()
+        self._synced = Extents()
+        self.identity = Identity()
+        self.at_front: Callable[[int, Sequence[bytes], int], None] | None = None
+        self._writers = 0
+        self._unnoted = 0
+        self._unsynced = 0
+        self._journaled = 0
+        self._closed = False
+        with writing(self.place):
+            self.handle = self._open()
+            try:
+                recover_replaced(root, path)
+                recover_replaced(root, path + STATE_SUFFIX)
+                self.journal = _open_to_write(root, path + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            except (TransferError, OSError):
+                os.close(self.handle)  # and with it the lock
+                raise
+        known = _stored_state(root, path)
+        if known:
+            self.identity = known.identity
+            size = os.fstat(self.handle).st_size
+            self.extents, self._synced = known.extents.within(size), known.synced.within(size)
+
+    def _open(self) -> int:
+        """The locked .part, made when there is none. The lock must be on the file that the name still leads to."""
+        while True:
+            handle = _open_to_write(self.root, self.part, os.O_RDWR | os.O_CREAT)
+            try:
+                _lock(handle, self.path)
+                found = stat_beneath(self.root, self.part)
+                mine = os.fstat(handle)
+                if found and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino):
+                    return handle
+            except TransferError:
+                os.close(handle)
+                raise
+            os.close(handle)
+
+    # --- whose bytes ---------------------------------------------------------------------------------------------
+
+    def adopt(self, identity: Identity) -> bool:
+        """Continue with what is there when it is the same file, else start over; False when bytes were given up."""
+        had = self.extents.total
+        if had and self.identity.same_bytes(identity):
+            self.identity, self.size = identity, identity.size
+            self._write_journal_anew()
+            return True
+        self.start_over(identity)
+        return not had
+
+    def start_over(self, identity: Identity) -> None:
+        with self.advanced:
+            self.generation += 1
+            self.advanced.wait_for(lambda: self._writers == 0)
+            self.extents, self._synced = Extents(), Extents()
+            self.identity, self.size = identity, identity.size
+            self._unnoted = 0
+            with writing(self.place), at_any_offset(self.place):
+                os.ftruncate(self.handle, 0)
+            self._write_journal_anew()
+            self.advanced.notify_all()
+
+    def reserve(self) -> None:
+        """Set the whole size aside, so that a full disk is known now. Cheap, or a sparse file where it would not be."""
+        if not self.size:
+            return
+        with writing(self.place):
+            # Not posix_fallocate: glibc writes every block where the file system has no such feature.
+            if hasattr(_libc, "fallocate"):
+                length = ctypes.c_int64(self.size)
+                if _libc.fallocate(self.handle, 0, ctypes.c_int64(0), length) == 0:
+                    os.ftruncate(self.handle, self.size)
+                    return
+                code = ctypes.get_errno()
+                if code in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+                    os.ftruncate(self.handle, max((end for _, end in self.extents), default=0))
+                    raise OSError(code, os.strerror(code))
+            try:
+                os.ftruncate(self.handle, self.size)
+            except OSError as error:
+                if error.errno not in NO_RANDOM_WRITES:
+                    raise
+                self._reach_for_the_end(self.size)
+
+    def _reach_for_the_end(self, size: int) -> None:
+        """Some volumes only do not lengthen a file unless something is written; others refuse that too, told here."""
+        if os.fstat(self.handle).st_size < size:
+            with at_any_offset(self.place):
+                os.pwrite(self.handle, b"\0", size - 1)
+
+    # --- bytes ---------------------------------------------------------------------------------------------------
+
+    def write(self, generation: int, offset: int, buffers: Sequence[bytes], length: int) -> bool:
+        """Put buffers of `length` bytes in all at offset; False when the file was closed or started over meanwhile."""
+        with self.advanced:
+            if self._closed or generation != self.generation:
+                return False
+            self._writers += 1
+        written = 0
+        try:
+            with writing(self.place), at_any_offset(self.place):
+                written = self._put(offset, buffers, length)
+        finally:
+            with self.advanced:
+                self._writers -= 1
+                front = self.extents.front
+                self.extents.add(offset, offset + written)
+                self._unnoted += written
+                self._unsynced += written
+                if self.at_front and offset == front and written == length:
+                    self.at_front(offset, buffers, length)
+                if self.extents.front != front or self._writers == 0:
+                    self.advanced.notify_all()  # before the note: that may fail, and somebody waits for the last writer
+                if self._unnoted >= NOTE_EVERY:
+                    self._note()
+        return True
+
+    def arrived(self, size: int) -> None:
+        """All bytes came at once, by a clone."""
+        with self.advanced:
+            self.extents.add(0, size)
+            self._unnoted = self._unsynced = size
+            self.advanced.notify_all()
+
+    def _put(self, offset: int, buffers: Sequence[bytes], length: int) -> int:
+        done = os.pwritev(self.handle, buffers, offset)
+        if done < length:  # a signal, or a disk that has just become full: the rest says which
+            rest = memoryview(b"".join(buffers))
+            while done < length:
+                done += os.pwrite(self.handle, rest[done:], offset + done)
+        return done
+
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        with at_any_offset(self.place):
+            return os.preadv(self.handle, [buffer], offset)
+
+    @property
+    def front(self) -> int:
+        return self.extents.front
+
+    @property
+    def bytes_done(self) -> int:
+        with self.advanced:
+            return self.extents.total
+
+    # --- the journal ---------------------------------------------------------------------------------------------
+
+    def note(self) -> None:
+        """Say in the journal what is written."""
+        with self.advanced:
+            if self._unnoted and not self._closed:
+                self._note()
+
+    def _note(self) -> None:
+        self._unnoted = 0
+        self._append(state.written_line(self.extents))
+
+    def sync(self) -> None:
+        """Bring what is written to the platter, then say so."""
+        with self.advanced:
+            there, generation = Extents(self.extents), self.generation
+            self._unsynced = 0
+        if there == self._synced:
+            return
+        with writing(self.place):
+            flush_data(self.handle)
+            with self.advanced:
+                if generation == self.generation and not self._closed:
+                    self._synced = there
+                    self._append(state.synced_line(there))
+
+    def wait_unsynced(self, count: int, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Wait until `count` bytes were written since the last sync, at most `seconds`, or until stopped."""
+        with self.advanced:
+            self.advanced.wait_for(lambda: self._unsynced >= count or stopped(), seconds)
+
+    def _append(self, line: bytes) -> None:
+        with writing(self.place):
+            if self._journaled > state.LARGEST:
+                self._write_journal_anew()
+            with at_any_offset(self.place):  # behind what an earlier line wrote
+                _write_all(self.journal, line)
+        self._journaled += len(line)
+
+    def _write_journal_anew(self) -> None:
+        """Replace the journal by its shortest form, durable before it takes the old one's place."""
+        lines = state.identity_line(self.identity) + state.synced_line(self._synced) + state.written_line(self.extents)
+        fresh = self.path + STATE_SUFFIX + NEW
+        with writing(self.place):
+            delete_beneath(self.root, fresh)
+            handle = open_beneath(self.root, fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+            try:
+                with at_any_offset(self.place):
+                    _write_all(handle, lines)
+                    flush_data(handle)
+                with folder_beneath(self.root, fresh) as (folder, name):
+                    rename_over(name, name.removesuffix(NEW), folder)
+            except BaseException:
+                with suppress(OSError):
+                    os.close(handle)
+                with suppress(OSError, TransferError):
+                    delete_beneath(self.root, fresh)
+                raise
+        with suppress(OSError):  # its bytes count no more
+            os.close(self.journal)
+        self.journal, self._journaled = handle, len(lines)
+
+    # --- the end -------------------------------------------------------------------------------------------------
+
+    def finish(self, size: int) -> os.stat_result:
+        """Cut to size, flush everything; what the file is now."""
+        with writing(self.place):
+            if os.fstat(self.handle).st_size != size:
+                with at_any_offset(self.place):
+                    os.ftruncate(self.handle, size)
+            sync_file(self.handle)
+        return os.fstat(self.handle)
+
+    def publish(self, *, replace: bool) -> None:
+        """Give the file its final name. TransferError(path_conflict) when another one took it meanwhile."""
+        with folder_beneath(self.root, self.path) as (folder, name), writing(self.place):
+            if not replace and stat_beneath(self.root, self.path):
+                raise path_taken(self.path)
+            try:
+                rename_over(name + PART_SUFFIX, name, folder)
+            except IsADirectoryError:
+                raise folder_at_path(self.path) from None
+            sync_folder(folder)
+        _delete_journal(self.root, self.path)
+
+    def discard(self) -> None:
+        delete_beneath(self.root, self.part)
+        _delete_journal(self.root, self.path)
+
+    def close(self) -> None:
+        """Note what is there and let go. Threads that come late find it closed."""
+        with self.advanced:
+            if self._unnoted:
+                with suppress(TransferError):  # the disk is full or gone: the journal says a little less
+                    self._note()
+            self._closed = True
+            self.advanced.wait_for(lambda: self._writers == 0)
+            self.advanced.notify_all()
+            for handle in (self.journal, self.handle):
+                with suppress(OSError):  # what a volume says only now, it has said of the bytes before
+                    os.close(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open_to_write(root: Path, path: str, flags: int) -> int:
+    """As open_beneath, folders made; a volume that opens files only to be written in one go is named."""
+    try:
+        return open_beneath(root, path, flags, create_folders=True)
+    except (TransferError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, TransferError) else error
+        if isinstance(cause, OSError) and cause.errno in NO_RANDOM_WRITES and _takes_new_files(root, path):
+            raise no_random_writes(root / path) from error
+        raise
+
+
+def _takes_new_files(root: Path, path: str) -> bool:
+    probe = f"{path}.{os.getpid()}{NEW}"
+    try:
+        handle = open_beneath(root, probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            os.write(handle, b"x")
+        finally:
+            os.close(handle)
+            delete_beneath(root, probe)
+    except (TransferError, OSError):
+        return False
+    return True
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+def flush_data(handle: int) -> None:
+    """fdatasync, or what the system has instead."""
+    sync_file(handle, data_only=True)
+
+
+def _lock(handle: int, path: str) -> None:
+    """Where a volume knows no locks the worker's lock must do: one process alone brings files."""
+    if not lock_open_file(handle):
+        raise TransferError(
+            f"Another transfer is writing {path}. Wait for it, or stop it first.", reason="error", retry=True
+        )

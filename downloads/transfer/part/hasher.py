@@ -1,0 +1,111 @@
+"""SHA-256 in step with the front: a thread that hashes whatever is contiguous.
+
+Bytes that have just been written at the front are taken as they came; everything else is read from the page cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from downloads.transfer.background import Task
+from downloads.transfer.part.file import Partial
+
+BLOCK = 1 << 20
+LOOK = 0.005  # seconds
+MOST_WAITING = 16 << 20  # bytes of buffers kept for hashing; what comes beyond is read back later
+ENOUGH_WAITING = 12 << 20  # bytes; a lone connection that is further ahead waits, for reading back costs more
+FAR_BEHIND = 512 << 20  # bytes; after a resume: nobody waits so long
+
+
+class Hasher:
+    """Follows a Partial from byte 0; after a resume what is there is read again, for a hash has no state to save."""
+
+    def __init__(self, partial: Partial) -> None:
+        self.partial = partial
+        self.position = 0
+        self._digest = hashlib.sha256()
+        self._generation = partial.generation
+        self._stopped = False
+        self._waiting: deque[bytes] = deque()  # the bytes [_from, _until), one after the other
+        self._from = self._until = 0
+        partial.at_front = self._offer
+        self._task = Task(self._follow, "hasher")
+
+    def _offer(self, offset: int, buffers: Sequence[bytes], length: int) -> None:
+        """From a writing thread, which holds the lock: these bytes were at the front just now."""
+        if not self._waiting:
+            self._from = self._until = offset
+        if offset == self._until and self._until + length - self._from <= MOST_WAITING:
+            self._waiting.extend(buffers)
+            self._until += length
+
+    def let_catch_up(self, leaving: Callable[[], bool]) -> None:
+        """Hold up the only writer while the hash has enough to do, so that it gets the buffers and need not read."""
+        with self.partial.advanced:
+            while ENOUGH_WAITING < self.partial.front - self.position < FAR_BEHIND:
+                if self._stopped or leaving():
+                    return
+                self.partial.advanced.wait(LOOK)
+
+    def _follow(self) -> None:
+        buffer = memoryview(bytearray(BLOCK))
+        try:
+            while piece := self._next_piece(buffer):
+                self._digest.update(piece)
+                self.position += len(piece)
+        finally:
+            with self.partial.advanced:
+                self._stopped = True
+                self.partial.advanced.notify_all()
+
+    def _next_piece(self, buffer: memoryview) -> bytes | memoryview | None:
+        """The next bytes to hash, waited for; None when told to stop."""
+        with self.partial.advanced:
+            while not self._stopped:
+                if self._generation != self.partial.generation:
+                    self._begin_anew()
+                if self._waiting and self._from == self.position:
+                    piece = self._waiting.popleft()
+                    self._from += len(piece)
+                    return piece
+                if (until := self._readable()) > self.position:
+                    break
+                self.partial.advanced.notify_all()  # whoever waits for us to have caught up
+                self.partial.advanced.wait()
+            else:
+                return None
+            count = min(BLOCK, until - self.position)
+        got = self.partial.read_into(buffer[:count], self.position)
+        if got == 0:
+            raise OSError("the unfinished file became shorter")
+        return buffer[:got]
+
+    def _readable(self) -> int:
+        """How far the file is to be read: to the front, or to where the buffers begin."""
+        return self._from if self._waiting else self.partial.front
+
+    def _begin_anew(self) -> None:
+        self._generation, self.position = self.partial.generation, 0
+        self._digest = hashlib.sha256()
+        self._waiting.clear()
+
+    def wait(self, size: int, seconds: float) -> bool:
+        """Whether the first `size` bytes are hashed, after waiting at most `seconds`. Raises what ended the hashing."""
+        with self.partial.advanced:
+            self.partial.advanced.wait_for(lambda: self.position >= size or self._stopped, seconds)
+        if self.position < size and self._stopped:
+            self._task.result()
+        return self.position >= size
+
+    def hexdigest(self) -> str:
+        """Of everything hashed so far; only sensible after `wait`."""
+        return self._digest.hexdigest()
+
+    def stop(self) -> None:
+        with self.partial.advanced:
+            self._stopped = True
+            self.partial.at_front = None
+            self.partial.advanced.notify_all()
+        self._task.done.wait()

@@ -1,0 +1,190 @@
+"""One connection: takes piece after piece, writes what arrives to its place, and reports how it ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import requests
+
+from downloads.transfer.background import Task
+from downloads.transfer.segments.plan import Piece
+from downloads.transfer.segments.throughput import RateMeter
+from downloads.transfer.source import Refused, range_end
+from hosts.locate import Located
+from modelfiles.structure import SNIFFED, sniff
+from webclient.client import NETWORK_ERRORS, compression, explain, number, shut
+from webclient.errors import LinkExpired, TransferError, Transient
+
+if TYPE_CHECKING:
+    from downloads.transfer.segments.pool import Crew
+
+MOST_READ = 1 << 20  # bytes at once; room for twice what came last time keeps slow connections small
+LEAST_READ = 64 << 10
+FLUSH_BYTES = 1 << 20
+FLUSH_SECONDS = 0.2
+WORTH_REOPENING = 1 << 20  # bytes; a connection that brought so many is opened again at once, without back-off
+MAX_EXPIRED = 3  # links in a row that were over before they could be used
+
+
+class Connection:
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+        self.leaving = threading.Event()
+        self.received = 0  # bytes
+        self.meter = RateMeter()
+        self.slow_since = time.monotonic()
+        self._restarting = False
+        self._response: requests.Response | None = None
+
+    def start(self) -> None:
+        self._task = Task(self._run, "connection")
+
+    def result(self) -> None:
+        """Raises what ended it."""
+        self._task.result()
+
+    def join(self, seconds: float) -> None:
+        self._task.done.wait(seconds)
+
+    def _run(self) -> None:
+        try:
+            if self.crew.whole:
+                self._fetch_whole()
+            else:
+                self._fetch_pieces()
+        except OSError as error:  # reading or writing the disk; the network's are explained where they happen
+            raise TransferError(f"Writing {self.crew.name} failed: {error}. Check the disk.", reason="error") from error
+        finally:
+            self._close()
+            self.crew.report(self)
+
+    @property
+    def rate(self) -> float:
+        """Bytes/s over the last seconds, as the crew measured."""
+        return self.meter.rate
+
+    def abort(self) -> None:
+        """Close the connection from another thread; what was received is kept."""
+        response = self._response
+        connection = getattr(response.raw, "connection", None) if response is not None else None
+        if sock := getattr(connection, "opened", None):
+            shut(sock)
+
+    def restart(self, now: float) -> None:
+        """Too slow: what it fetches is asked for again by a new connection."""
+        self.slow_since, self._restarting = now, True
+        self.abort()
+
+    def leave(self) -> None:
+        self.leaving.set()
+        self.abort()
+
+    # --- by pieces -------------------------------------------------------------------------------------------------
+
+    def _fetch_pieces(self) -> None:
+        plan = self.crew.plan
+        while not self.leaving.is_set() and (piece := plan.take(self.crew.target, self.rate)):
+            before = self.received
+            try:
+                self._fetch(piece)
+            except Transient:
+                if self.received - before < WORTH_REOPENING and not self._restarting:
+                    raise
+                self._restarting = False
+            finally:
+                plan.give_back(piece)
+
+    def _fetch(self, piece: Piece) -> None:
+        response = self._open(lambda place: self.crew.source.open_range(place, piece.start, piece.end))
+        try:
+            self._receive(response, piece)
+        finally:
+            self._close()
+        promised = min(piece.end, range_end(response))  # some servers hand out less at a time than is asked for
+        if piece.position < promised and not self.leaving.is_set():
+            raise Transient("The host sent less than was asked for. It is tried again and continues where it stopped.")
+
+    def _open(self, ask: Callable[[Located], requests.Response]) -> requests.Response:
+        """The answer to a request by a good link; one that has ended is asked for again."""
+        source = self.crew.source
+        for _ in range(MAX_EXPIRED):
+            place = source.link()
+            try:
+                self._response = response = ask(place)
+            except LinkExpired:
+                source.expire(place)
+                continue
+            except Refused:
+                source.expire(place)
+                raise
+            return response
+        raise Transient("The host's links are over before they can be used. Check this machine's clock.")
+
+    # --- as a whole ------------------------------------------------------------------------------------------------
+
+    def _fetch_whole(self) -> None:
+        """From the first byte to the last, for hosts that cannot continue in the middle."""
+        size = self.crew.source.facts.size
+        piece = Piece(0, size if size is not None else 1 << 62, 0)
+        response = self._open(self.crew.source.open_whole)
+        decode = bool(compression(response))
+        try:
+            self._receive(response, piece, decode)
+        finally:
+            self._close()
+        if self.leaving.is_set():
+            return
+        said = response.headers.get("Content-Length", "")
+        longer = not decode and size is not None and (number(said) or 0) > size
+        if size is not None and (piece.position < size or longer):
+            self.crew.source.expire(self.crew.source.place)  # look whether it is another file by now
+            raise Transient("The host sent another number of bytes than it announced. It is tried again.")
+        self.crew.ended_at = piece.position
+
+    # --- bytes -----------------------------------------------------------------------------------------------------
+
+    def _receive(self, response: requests.Response, piece: Piece, decode: bool = False) -> None:
+        """Read until the piece, the answer or our time here ends. Whatever arrived is written, also on failure."""
+        read1, limit = response.raw.read1, self.crew.limit
+        batch: list[bytes] = []
+        held, flushed, ask = 0, time.monotonic(), LEAST_READ
+        try:
+            while (room := piece.end - piece.position - held) > 0 and not self.leaving.is_set():
+                chunk = read1(min(ask, room), decode_content=decode)
+                if not chunk:
+                    break
+                ask = max(LEAST_READ, min(MOST_READ, 2 * len(chunk)))
+                batch.append(chunk)
+                held += len(chunk)
+                self.received += len(chunk)
+                now = time.monotonic()
+                if held >= FLUSH_BYTES or now - flushed > FLUSH_SECONDS:
+                    if piece.position == 0 and held < SNIFFED:
+                        continue
+                    taken, batch, held, flushed = batch, [], 0, now
+                    self._write(piece, taken)
+                    if self.crew.target == 1:
+                        self.crew.hasher.let_catch_up(self.leaving.is_set)
+                limit.take(len(chunk), self.leaving)
+        except NETWORK_ERRORS as error:
+            raise explain(error, self.crew.source.facts.url) from error
+        finally:
+            if batch:
+                self._write(piece, batch)
+
+    def _write(self, piece: Piece, batch: list[bytes]) -> None:
+        if piece.position == 0:
+            sniff(b"".join(batch)[:SNIFFED], self.crew.name)
+        length = sum(map(len, batch))
+        if self.crew.partial.write(self.crew.generation, piece.position, batch, length):
+            piece.position += length
+        else:
+            self.leaving.set()
+
+    def _close(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()

@@ -1,0 +1,79 @@
+"""What an install that stopped in the middle has on the disk: by the files, not by the last progress write."""
+
+from __future__ import annotations
+
+import logging
+
+from downloads.inventory import scan
+from downloads.inventory.destinations import Places
+from downloads.inventory.knowledge import HERE, Knowledge
+from downloads.models import DownloadFile, DownloadHistory, FileStatus
+from downloads.transfer import TransferError, discard_partial, partial_bytes, recover_replaced, reserved_bytes
+
+log = logging.getLogger(__name__)
+DONE = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
+
+
+def take_stock(row: DownloadHistory) -> int:
+    """Write down what each file of the install has on the disk; the bytes of all. Nobody may be writing to them."""
+    files = list(row.files.all())
+    _recover_replaced(files)
+    scan.forget()
+    knowledge = Knowledge.gather(file.url for file in files)
+    for file in files:
+        if file.status in DONE:
+            continue
+        if _is_published(row, file, knowledge):
+            file.status, file.bytes_done = FileStatus.COMPLETED, knowledge.bytes_here(file.path)
+            _forget_journal(file)
+        else:
+            file.status, file.bytes_done = FileStatus.PENDING, bytes_kept(file)
+        file.speed, file.connections = 0, 0
+        file.save(update_fields=["status", "bytes_done", "speed", "connections"])
+    done = sum(file.bytes_done for file in files)
+    DownloadHistory.objects.filter(pk=row.pk, claim=row.claim).update(
+        bytes_done=done, files_completed=sum(file.status in DONE for file in files)
+    )
+    return done
+
+
+def _recover_replaced(files: list[DownloadFile]) -> None:
+    places = Places.now()
+    for file in files:
+        try:
+            recover_replaced(*places.of(file.path))
+        except (OSError, TransferError) as error:
+            log.warning("%s was not looked at: %s", file.path, error)
+
+
+def _is_published(row: DownloadHistory, file: DownloadFile, knowledge: Knowledge) -> bool:
+    """It got its name, but its worker died before it could say so. What a forced install replaces does not count.
+
+    Nor does the older file that the new record was written beside, when the worker died before the rename.
+    """
+    expected = file.sha256 if file.pinned else ""
+    return (
+        not row.force
+        and knowledge.state(file.path, file.url, expected) == HERE
+        and knowledge.is_known(file.path, file.url)
+    )
+
+
+def _forget_journal(file: DownloadFile) -> None:
+    """It is deleted after the rename, and its worker may have died in between."""
+    try:
+        place = Places.now().of(file.path)
+        if not reserved_bytes(*place):
+            discard_partial(*place)
+    except (OSError, TransferError) as error:
+        log.warning("A journal is left beside %s: %s", file.path, error)
+
+
+def bytes_kept(file: DownloadFile) -> int:
+    """What is on the disk of a file that is not complete."""
+    try:
+        return partial_bytes(*Places.now().of(file.path))
+    except (OSError, TransferError) as error:
+        # A folder that cannot be read must not keep the row from its end; a retry looks again.
+        log.warning("What is left of %s cannot be seen: %s", file.path, error)
+        return file.bytes_done

@@ -1,0 +1,319 @@
+"""Where a file really is and what its host says of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+
+from downloads.transfer.background import Task
+from downloads.transfer.backoff import Patience, Pauses
+from downloads.transfer.types import Facts, Options, Progress, Tick, keep_going
+from hosts import stale_tokens
+from hosts.refusals import (
+    LIMIT_HINT,
+    TRANSIENT_STATUSES,
+    busy,
+    host_refusal,
+    hub_refusal,
+    is_gate,
+    is_the_tokens_fault,
+    may_be_the_tokens_fault,
+    message_of,
+)
+from modelfiles.structure import sniff
+from webclient.client import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page, number
+from webclient.errors import Stopped, TransferError, Transient
+from webclient.url_policy import Hub, check_address, next_hop, shown
+
+MAX_HOPS = 10
+MOST_SAID = 8 << 20  # bytes about a repository: its list of files can be long
+AT_ONCE = 6  # probes in parallel
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+SHA256 = re.compile(r"[0-9a-f]{64}")
+LEFT_OUT = "The saved Hugging Face token is not valid; this file needs none and was fetched without it."
+UNNEEDED = "This file was refused to the saved Hugging Face token; it needs none and was fetched without it."
+
+
+@dataclass(frozen=True)
+class Located:
+    """Facts, and the address that sends the bytes. link is never stored: it may be signed and expires."""
+
+    facts: Facts
+    link: str
+    expires: float | None  # seconds since the epoch
+    carries_token: bool = False
+
+
+def probe(url: str, options: Options, tick: Tick = keep_going) -> Facts:
+    """What the host says of a URL, no byte of the file fetched. Raises TransferError, and Stopped by the tick."""
+    with Web(options) as web:
+        return Patience(options, tick).through(lambda: locate(web, url)).facts
+
+
+def peek(url: str, options: Options, name: str) -> None:
+    """Read the first bytes only: TransferError(not_a_model) when they cannot be what `name` says."""
+    with Web(options) as web:
+        place = locate(web, url)
+        headers = {"Range": "bytes=0-511"}
+        with web.get_as(place.link, options.token if place.carries_token else "", headers) as response:
+            try:
+                head = response.raw.read(512, decode_content=False)
+            except NETWORK_ERRORS as error:
+                raise explain(error, url) from error
+            if response.status_code not in {200, 206}:
+                raise host_refusal(place.link, response)
+    sniff(head, name)
+
+
+def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) -> dict[str, Facts | TransferError]:
+    """Probe several URLs, a few at a time; each gets its facts or its refusal. Raises Stopped by the tick."""
+    answers: dict[str, Facts | TransferError] = dict.fromkeys(urls, TransferError("Not asked.", reason="error"))
+    pending: SimpleQueue[str] = SimpleQueue()
+    for url in answers:
+        pending.put(url)
+    held_up = Pauses(options.max_waits)  # by all of them together: one host says the same for each
+    said: list[Progress] = []  # what one of them waits for, told by the calling thread
+
+    def note(progress: Progress) -> bool:
+        if progress.status == "retrying":
+            said[:] = [progress]
+        return not web.sockets.closed
+
+    def ask_some() -> None:
+        with suppress(Empty, Stopped):
+            while True:
+                url = pending.get_nowait()
+                try:
+                    patience = Patience(options, note)
+                    patience.held_up = held_up
+                    facts = patience.through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
+                    # A file that came without a token stands behind no gate.
+                    answers[url] = replace(facts, gated=not facts.warning and gates.stand_before(url))
+                except TransferError as refusal:
+                    answers[url] = refusal
+
+    with Web(options) as web:
+        gates = Gates(web)
+        tasks = [Task(ask_some, "probe") for _ in range(min(AT_ONCE, len(answers)))]
+        for task in tasks:
+            while not task.done.wait(options.tick_interval):
+                if not tick(said[-1] if said else Progress("downloading")):
+                    raise Stopped
+            task.result()
+    return answers
+
+
+class Gates:
+    """Which repositories are gated. A token that opens them hides it in every other answer, so the Hub is asked, once
+    for each repository; without a token the refusal says it."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._hub = Hub(web.options.hub_endpoint)
+        self._known: dict[str, bool] = {}
+
+    def stand_before(self, url: str) -> bool:
+        url = self._hub.canonical(url)
+        if not (self._web.options.token and self._hub.may_see_token(url)):
+            return False
+        about = self._hub.about(url)
+        if about not in self._known:
+            self._known[about] = self._ask(about)
+        return self._known[about]
+
+    def _ask(self, about: str) -> bool:
+        """False also when the Hub does not say: nothing but a badge depends on it."""
+        with suppress(TransferError, ValueError, *NETWORK_ERRORS):
+            with self._web.get_as(about, self._web.options.token) as response:
+                said = json.loads(response.raw.read(MOST_SAID, decode_content=True)) if response.ok else {}
+            return isinstance(said, dict) and bool(said.get("gated"))
+        return False
+
+
+def locate(web: Web, url: str, hops: int = 0) -> Located:
+    """Walk from a catalogue's URL to the bytes. Raises TransferError; Transient when a retry may help."""
+    if hops > MAX_HOPS:
+        raise _circle(url)
+    options = web.options
+    hub = Hub(options.hub_endpoint)
+    url = hub.canonical(check_address(url, options.allow_private_hosts))
+    check_address(url, options.allow_private_hosts)
+    if not hub.keeps(url):
+        return _walk(web, url, Facts(url))
+    token = options.token if hub.may_see_token(url) and can_be_sent(options.token) else ""
+    if token and stale_tokens.is_stale(hub.endpoint, token):
+        with web.get(url) as response:
+            if response.status_code in REDIRECTS | {200}:
+                return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
+    with web.get(url, token=token) as response:
+        if response.status_code in REDIRECTS | {200}:
+            try:
+                return _from_hub(web, hub, url, response, token, "", hops)
+            except TransferError as refusal:
+                if not token or refusal.retry or refusal.reason not in {"not_a_model", "not_found", "error"}:
+                    raise
+                astray = refusal
+            return _not_astray(web, hub, url, astray, hops)
+        message = message_of(response)
+        if not (token and may_be_the_tokens_fault(response, message)):
+            raise hub_refusal(hub, web, url, response, message, token)
+    return _without_token(web, hub, url, response, message, token, hops)
+
+
+def _not_astray(web: Web, hub: Hub, url: str, astray: TransferError, hops: int) -> Located:
+    """With the token the way ended elsewhere, at the page of a login perhaps: the file may need no token."""
+    with web.get(url) as response:
+        if response.status_code in REDIRECTS | {200}:
+            return _from_hub(web, hub, url, response, "", UNNEEDED, hops)
+        raise astray
+
+
+def _without_token(
+    web: Web, hub: Hub, url: str, refused: requests.Response, said: str, token: str, hops: int
+) -> Located:
+    """The Hub refused the token: the file itself may need none. Raises what is right for both answers together."""
+    is_stale = is_the_tokens_fault(refused, said)
+    with web.get(url) as response:
+        if response.status_code in REDIRECTS | {200}:
+            if is_stale:
+                stale_tokens.note(hub.endpoint, token)
+            return _from_hub(web, hub, url, response, "", LEFT_OUT if is_stale else UNNEEDED, hops)
+        message = message_of(response)
+        if is_gate(refused):
+            raise hub_refusal(hub, web, url, refused, said, token)
+        if is_gate(response):
+            raise hub_refusal(hub, web, url, response, message, token)
+        if response.status_code in TRANSIENT_STATUSES:
+            raise busy(response, hub.name, LIMIT_HINT)
+        if not is_stale:
+            raise hub_refusal(hub, web, url, refused, said, token)
+        refusal = hub_refusal(hub, web, url, response, message, "")
+        if refusal.reason == "not_found" and response.status_code == 401:
+            sentence = f"{refusal} The saved token is no help: {hub.name} refuses it."
+            refusal = TransferError(sentence, reason=refusal.reason, link=refusal.link)
+        raise refusal
+
+
+def _from_hub(
+    web: Web, hub: Hub, url: str, response: requests.Response, token: str, warning: str, hops: int
+) -> Located:
+    """Facts stand only on the Hub's own first answer; the CDN's ETag is another hash."""
+    headers = response.headers
+    linked = _unquoted(headers.get("X-Linked-ETag", ""))
+    facts = Facts(
+        url=url,
+        size=number(headers.get("X-Linked-Size", "")),
+        sha256=linked if SHA256.fullmatch(linked) else "",
+        etag=linked,
+        commit=headers.get("X-Repo-Commit", ""),
+        resumable=headers.get("Accept-Ranges", "").lower() == "bytes",
+        warning=warning,
+    )
+    if response.status_code == 200:
+        return _arrived(url, response, facts, carries_token=bool(token))
+    response.close()
+    target = next_hop(url, _location(url, response), web.options.allow_private_hosts)
+    if facts.size is not None:
+        return Located(facts, target, expiry(target), bool(token) and hub.may_see_token(target))
+    if hub.owns(target) and "/resolve/" in urlsplit(target).path:  # a renamed repository
+        moved = locate(web, target, hops + 1)
+        return Located(_with_url(moved.facts, url, warning), moved.link, moved.expires, moved.carries_token)
+    return _walk(web, target, facts, token)
+
+
+def _walk(web: Web, url: str, facts: Facts, token: str = "") -> Located:
+    """Follow redirects hop by hop to the answer that carries the file."""
+    hub = Hub(web.options.hub_endpoint)
+    for _ in range(MAX_HOPS):
+        may = token if hub.may_see_token(url) else ""
+        # One byte is asked for: the answer shows the size and whether Range works, and nothing has to be thrown away.
+        with web.get_as(url, may, {"Range": "bytes=0-0"}) as response:
+            if response.status_code in REDIRECTS:
+                url = next_hop(url, _location(url, response), web.options.allow_private_hosts)
+            else:
+                return _arrived(url, response, facts, carries_token=bool(may))
+    raise _circle(url)
+
+
+def _arrived(url: str, response: requests.Response, facts: Facts, carries_token: bool) -> Located:
+    headers, status = response.headers, response.status_code
+    if status not in {200, 206, 416}:
+        raise host_refusal(url, response)
+    if is_page(response):
+        raise TransferError(
+            f"{shown(facts.url)} answers with a web page instead of a file. Open it in a browser: it may ask for a "
+            "login, or the address is wrong.",
+            reason="not_a_model",
+        )
+    etag = headers.get("ETag", "")
+    packed = compression(response)  # then lengths are not the file's, and places in it cannot be asked for
+    size = facts.size if facts.size is not None or packed else _size(status, headers)
+    known = Facts(
+        url=facts.url,
+        size=size,
+        sha256=facts.sha256,
+        etag=facts.etag or ("" if etag.startswith("W/") else _unquoted(etag)),
+        commit=facts.commit or headers.get("X-Repo-Commit", ""),
+        modified=headers.get("Last-Modified", ""),
+        resumable=(status == 206 or facts.resumable) and not packed,
+        warning=facts.warning,
+    )
+    return Located(known, url, expiry(url), carries_token)
+
+
+def _circle(url: str) -> TransferError:
+    return TransferError(f"{shown(url)} redirects in a circle. Check the address in the catalogue.", reason="not_found")
+
+
+def _size(status: int, headers: requests.structures.CaseInsensitiveDict[str]) -> int | None:
+    if status in {206, 416}:
+        return number(headers.get("Content-Range", "").rpartition("/")[2])
+    return number(headers.get("Content-Length", ""))
+
+
+def _location(url: str, response: requests.Response) -> str:
+    location = response.headers.get("Location", "")
+    if not location:
+        raise Transient(f"{shown(url)} redirects to nowhere. It is tried again.")
+    return location
+
+
+def expiry(link: str) -> float | None:
+    """When a signed link ends, in seconds since the epoch: CloudFront's spelling, Azure's, S3's and Google's."""
+    query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    if (ends := number(query.get("expires", ""))) is not None:
+        return float(ends)
+    with suppress(ValueError, OverflowError):
+        if "sig" in query and "se" in query:
+            return _utc(datetime.fromisoformat(query["se"]))
+        for kind in ("x-amz", "x-goog"):
+            lasts, signed = number(query.get(f"{kind}-expires", "")), query.get(f"{kind}-date", "")
+            if lasts is not None and signed:
+                return _utc(datetime.strptime(signed, "%Y%m%dT%H%M%SZ")) + lasts
+    return None
+
+
+def _utc(moment: datetime) -> float:
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
+def is_over(expires: float | None, ahead: float = 60.0) -> bool:
+    """Whether a link ends within `ahead` seconds: a request must not start on its last breath."""
+    return expires is not None and time.time() > expires - ahead
+
+
+def _unquoted(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')
+
+
+def _with_url(facts: Facts, url: str, warning: str) -> Facts:
+    return Facts(**{**facts.__dict__, "url": url, "warning": warning or facts.warning})

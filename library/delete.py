@@ -1,0 +1,225 @@
+"""Deleting model files and what is only begun: says first what will break, never leaves the models folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from activity.models import Activity
+from downloads.events import queue_updated
+from downloads.inventory import free_space, scan
+from downloads.inventory.destinations import Places
+from downloads.inventory.scan import canonical, models_index
+from downloads.models import DownloadHistory, ModelFile
+from downloads.tasks import look_again_now
+from downloads.transfer import TransferError, delete_beneath, discard_partial, reserved_bytes
+from library.models import FileHash
+from library.needs import needs
+from library.overview import StoredFile, overview
+from values.sizes import human_size
+from volumes.file_names import composed
+
+
+class NotThere(LookupError):
+    """No such file in the models folder; the message is a sentence."""
+
+
+class Needed(ValueError):
+    """Presets or workflows need the file, or an install is writing it; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file that may be deleted: ``frees`` bytes, and ``breaks`` the presets and workflows with these names."""
+
+    file: StoredFile
+    frees: int
+    breaks: tuple[str, ...]
+    install: DownloadHistory | None
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    @property
+    def refusal(self) -> str:
+        """Why it is not deleted even by force, or nothing."""
+        if self.install is None:
+            return ""
+        title, status = self.install.title, self.install.status
+        return f"{self.path} belongs to “{title}”, which is {status}. Cancel that download first."
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What deleting would do. ``missing`` are paths where nothing stands (any more)."""
+
+    candidates: tuple[Candidate, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def deletable(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if not candidate.refusal]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that become free."""
+        return sum(candidate.frees for candidate in self.deletable)
+
+    @property
+    def listed_bytes(self) -> int:
+        """What the sizes of the files add up to."""
+        return sum(candidate.file.size for candidate in self.deletable)
+
+    @property
+    def breaks(self) -> list[str]:
+        """Names of the presets and workflows that will no longer work."""
+        return sorted({name for candidate in self.deletable for name in candidate.breaks})
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """``bytes`` that became free; ``refused`` has a sentence for each file that stayed."""
+
+    paths: list[str]
+    bytes: int
+    refused: list[str]
+
+    @property
+    def sentence(self) -> str:
+        return f"{len(self.paths)} file{'' if len(self.paths) == 1 else 's'} deleted, {human_size(self.bytes)} freed."
+
+
+def plan(paths: Iterable[str]) -> Plan:
+    """Only files that a look into the models folder found can be deleted: names are compared, never joined."""
+    wanted = list(dict.fromkeys(paths))
+    known = overview().by_path
+    wanted = list(dict.fromkeys(_listed(path, known) for path in wanted))
+    found = [known[path] for path in wanted if path in known]
+    asked = needs(found)
+    frees = _freed_bytes(found)
+    return Plan(
+        tuple(
+            Candidate(
+                file,
+                frees[file.path],
+                tuple(asked.names(file)),
+                asked.install_of(file.place),
+            )
+            for file in found
+        ),
+        tuple(path for path in wanted if path not in known),
+    )
+
+
+def _listed(path: str, known: Mapping[str, StoredFile]) -> str:
+    """The path as it is given out. A name may come composed where the disk has it decomposed, and a browser's form
+    sends each line break in it as two characters."""
+    if path in known:
+        return path
+    return next((listed for listed in sorted(known) if _likeness(listed) == _likeness(path)), path)
+
+
+def _likeness(path: str) -> str:
+    return re.sub(r"\r\n?", "\n", composed(path))
+
+
+def _freed_bytes(files: Sequence[StoredFile]) -> dict[str, int]:
+    """By path. A file with several names (hard links) is free only when the last of them goes."""
+    names = Counter(file.found.identity for file in files if not file.found.is_link)
+    freed = {}
+    for file in files:
+        freed[file.path] = 0
+        with suppress(OSError):  # gone since the look at the disk
+            if not file.found.is_link and names.pop(file.found.identity, 0) == os.lstat(file.found.file).st_nlink:
+                freed[file.path] = file.size
+    return freed
+
+
+def delete_file(path: str, *, force: bool = False) -> Deleted:
+    """Delete one file. Raises NotThere, Needed (force overrides needs, not installs) and TransferError."""
+    intended = plan([path])
+    if intended.missing:
+        raise _not_there(path)
+    [candidate] = intended.candidates
+    if candidate.refusal:
+        raise Needed(candidate.refusal)
+    if candidate.breaks and not force:
+        names = ", ".join(f"“{name}”" for name in candidate.breaks)
+        raise Needed(f"{path} is needed by {names}. Delete it with force=true if that may stop working.")
+    if not _delete(candidate):
+        raise _not_there(path)
+    return _deleted([candidate], [])
+
+
+def _not_there(path: str) -> NotThere:
+    scan.forget()  # whoever deleted it, the look at the disk is out of date
+    return NotThere(f"There is no {path} in the models folder.")
+
+
+def delete_files(paths: Iterable[str]) -> Deleted:
+    """Delete what a person was shown and has confirmed; one that cannot go does not keep the others."""
+    intended = plan(paths)
+    gone: list[Candidate] = []
+    refused = [candidate.refusal for candidate in intended.candidates if candidate.refusal]
+    for candidate in intended.deletable:
+        try:
+            if _delete(candidate):
+                gone.append(candidate)
+        except TransferError as refusal:
+            refused.append(str(refusal))
+    return _deleted(gone, refused)
+
+
+def _delete(candidate: Candidate) -> bool:
+    found = candidate.file.found
+    return delete_beneath(found.root, found.below_root)
+
+
+def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
+    done = Deleted([candidate.path for candidate in gone], sum(candidate.frees for candidate in gone), refused)
+    if gone:
+        with transaction.atomic():
+            records = [one.file.record.path for one in gone if one.file.record]
+            ModelFile.objects.filter(path__in=[*done.paths, *records]).delete()
+            FileHash.objects.filter(path__in=done.paths).delete()
+            _tell(f"Deleted {_named(done.paths)}", done.sentence, done.paths, done.bytes)
+    return done
+
+
+def delete_partial(path: str) -> Deleted:
+    """Throw away what was begun of the file ``path``. Raises NotThere, Needed and TransferError."""
+    path = path.removesuffix(scan.PART_SUFFIX)
+    places = Places.now()
+    begun = models_index().partials.get(canonical(path))
+    if begun is None or composed(begun.path) != composed(path) + scan.PART_SUFFIX or not places.is_ours(begun.root):
+        raise NotThere(f"Nothing of {path} was begun in the models folder.")
+    if install := needs().install_of(path):
+        raise Needed(
+            f"“{install.title}” is {install.status} and continues from these bytes. Cancel that download first."
+        )
+    below = begun.below_root.removesuffix(scan.PART_SUFFIX)
+    done = Deleted([path], reserved_bytes(begun.root, below), [])
+    discard_partial(begun.root, below)
+    with transaction.atomic():
+        _tell(f"Deleted the begun {path}", f"{human_size(done.bytes)} freed.", done.paths, done.bytes)
+    return done
+
+
+def _named(paths: list[str]) -> str:
+    return paths[0] if len(paths) == 1 else f"{len(paths)} model files"
+
+
+def _tell(title: str, sentence: str, paths: list[str], freed: int) -> None:
+    """The disk is looked at anew, the log has it, dashboards see it, and installs that wait for space are asked."""
+    scan.forget()
+    free_space.forget()
+    Activity.log(Activity.Type.PRESET, Activity.Status.COMPLETED, title, sentence, paths=paths, bytes=freed)
+    queue_updated()
+    transaction.on_commit(lambda: look_again_now(), robust=True)

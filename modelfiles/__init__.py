@@ -1,0 +1,1 @@
+"""What a model file is, by its own bytes. Knows no Django."""

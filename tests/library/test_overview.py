@@ -1,0 +1,161 @@
+"""What lies on the disk, seen once and counted once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from downloads.inventory import scan
+from downloads.models import FileStatus
+from library.overview import Folder, overview, partials, space
+from library.picture import picture
+from settings_app import preferences
+from tests.downloads.makers import make_install
+from tests.library.makers import begun, installed, put
+
+pytestmark = pytest.mark.django_db
+
+
+def unknown() -> set[str]:
+    return {file.path for file in overview().files if file.is_unknown}
+
+
+def twins() -> set[str]:
+    return {file.path for file in overview().files if file.has_twin}
+
+
+def test_bytes_and_files_by_folder_largest_first() -> None:
+    put("loras/a.safetensors", 300)
+    put("checkpoints/b.safetensors", 5000)
+    put("checkpoints/sub/c.safetensors", 1000)
+    put("stray.safetensors", 200)
+    assert overview().folders == (
+        Folder("checkpoints", 6000, 2),
+        Folder("loras", 300, 1),
+        Folder("(top level)", 200, 1),
+    )
+
+
+def test_a_file_with_several_names_counts_once() -> None:
+    original = put("checkpoints/a.safetensors", 5000)
+    (original.parent / "hard.safetensors").hardlink_to(original)
+    (original.parent / "soft.safetensors").symlink_to(original)
+    scan.forget()
+    assert overview().folders == (Folder("checkpoints", 5000, 3),)
+    assert overview().bytes == 5000
+
+
+def test_an_alias_folder_hides_nothing() -> None:
+    put("unet/a.safetensors", 1000)
+    put("diffusion_models/a.safetensors", 2000)
+    assert set(overview().by_path) == {"unet/a.safetensors", "diffusion_models/a.safetensors"}
+
+
+def test_placeholders_of_comfyui_are_no_models(models: Path) -> None:
+    put("loras/a.safetensors")
+    (models / "loras" / "put_loras_here").touch()
+    scan.forget()
+    assert set(overview().by_path) == {"loras/a.safetensors"}
+
+
+def test_unknown_is_what_neither_a_record_nor_a_preset_names() -> None:
+    installed("loras/ours.safetensors")
+    put("checkpoints/alpha.safetensors")  # a preset lists it
+    put("loras/stranger.safetensors")
+    assert unknown() == {"loras/stranger.safetensors"}
+
+
+def test_a_record_of_another_size_vouches_for_nothing() -> None:
+    installed("loras/a.safetensors", 1000)
+    put("loras/a.safetensors", 2000)
+    assert unknown() == {"loras/a.safetensors"}
+
+
+def test_other_models_folders_are_shown_as_only_read(tmp_path: Path, settings) -> None:
+    put("ckpt.safetensors", 700, root=tmp_path / "elsewhere")
+    settings.EXTRA_MODEL_PATHS = str(tmp_path / "extra.yaml")
+    Path(settings.EXTRA_MODEL_PATHS).write_text(f"comfy:\n  checkpoints: {tmp_path / 'elsewhere'}\n")
+    put("loras/a.safetensors", 300)
+    seen = overview()
+    assert seen.folders == (
+        Folder(str(tmp_path / "elsewhere"), 700, 1, elsewhere=True),
+        Folder("loras", 300, 1),
+    )
+    assert (seen.bytes, set(seen.by_path)) == (300, {"loras/a.safetensors"})
+
+
+def test_files_with_the_same_recorded_hash_are_twins() -> None:
+    installed("loras/a.safetensors", seed="same")
+    installed("loras/b.safetensors", seed="same")
+    installed("loras/c.safetensors", seed="other")
+    assert twins() == {"loras/a.safetensors", "loras/b.safetensors"}
+
+
+def test_a_file_that_was_touched_since_is_nobodys_twin() -> None:
+    """Other content of the same size is common: fine-tunes of one model."""
+    installed("loras/a.safetensors", seed="same")
+    installed("loras/b.safetensors", seed="same")
+    os.utime(put("loras/b.safetensors", seed="new"), ns=(1, 1))
+    scan.forget()
+    assert twins() == set()
+
+
+def test_links_to_one_file_are_no_twins() -> None:
+    record = installed("loras/a.safetensors")
+    file = put("loras/a.safetensors")
+    os.utime(file, ns=(record.mtime_ns, record.mtime_ns))
+    (file.parent / "b.safetensors").hardlink_to(file)
+    scan.forget()
+    assert twins() == set()
+
+
+def test_unfinished_files_name_the_install_that_wanted_them() -> None:
+    row = make_install("failed")
+    file = row.files.get()
+    file.bytes_total, file.status = 9000, FileStatus.PENDING
+    file.save()
+    begun(file.path)
+    begun("loras/orphan.safetensors")
+    found = {partial.path: (partial.total, partial.row, partial.may_continue) for partial in partials()}
+    assert found == {file.path: (9000, row, True), "loras/orphan.safetensors": (None, None, False)}
+
+
+def test_space_counts_what_the_queue_will_still_take(settings) -> None:
+    make_install("queued", bytes_total=1000, bytes_done=400)
+    make_install("paused", bytes_total=500)
+    make_install("completed", bytes_total=7000)
+    make_install("waiting", bytes_total=10, bytes_done=20)  # more came than was announced
+    room = space()
+    assert room.queued == 1100
+    assert 0 < room.free <= room.total
+
+
+def test_a_quota_bounds_the_picture() -> None:
+    put("loras/a.safetensors", 4_000_000)
+    preferences.store("disk_quota", "10MB")
+    preferences.store("disk_reserve", "1MB")
+    slices = {piece.kind: piece for piece in picture(space())}
+    assert sum(piece.bytes for piece in slices.values()) == 10_000_000
+    assert slices["folder"].bytes == 4_000_000
+    assert slices["reserve"].bytes == 1_000_000
+    assert slices["folder"].width == pytest.approx(400, abs=1)
+
+
+def test_the_picture_of_an_empty_folder_is_still_a_picture() -> None:
+    slices = picture(space())
+    assert sum(piece.width for piece in slices) == pytest.approx(1000, abs=1)
+
+
+def test_an_unchanged_disk_is_looked_at_with_two_queries() -> None:
+    for number in range(20):
+        installed(f"loras/{number}.safetensors")
+    first = overview()
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        assert overview() is first
+    assert len(queries) == 2

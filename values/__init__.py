@@ -1,0 +1,1 @@
+"""Values as people write them: sizes, on and off. Knows no Django."""

@@ -1,0 +1,1 @@
+"""The one client that opens connections, and what it may be asked. Knows no Django."""
