@@ -6,7 +6,15 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+import extension_points
 from activity.models import Activity
+
+DEFAULT_DAYS = 30
+
+
+def days() -> int:
+    """How many days are kept, as Settings has it now."""
+    return next((asked() for asked in extension_points.retention_days), DEFAULT_DAYS)
 
 
 def prune(days: int) -> int:

@@ -7,14 +7,13 @@ import logging
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task
 
-from activity.retention import prune
-from settings_app import preferences
+from activity import retention
 
 log = logging.getLogger(__name__)
 
 
 @db_periodic_task(crontab(hour="3", minute="17"))
 def delete_old_entries() -> None:
-    days = preferences.get("activity_retention_days")
-    if deleted := prune(days):
+    days = retention.days()
+    if deleted := retention.prune(days):
         log.info("%s activity entries older than %s days deleted", deleted, days)

@@ -18,7 +18,6 @@ from django.views.decorators.vary import vary_on_headers
 
 from activity import retention
 from activity.models import Activity
-from settings_app import preferences
 
 PER_PAGE = 50
 
@@ -85,7 +84,7 @@ def _log(request: HttpRequest) -> dict[str, Any]:
         "statuses": Activity.Status.choices,
         "today": today,
         "yesterday": today - timedelta(days=1),
-        "retention_days": preferences.get("activity_retention_days"),
+        "retention_days": retention.days(),
     }
 
 

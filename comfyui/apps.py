@@ -8,8 +8,8 @@ class ComfyUIConfig(AppConfig):
     verbose_name = "ComfyUI"
 
     def ready(self) -> None:
+        import extension_points
         from comfyui.folders import chosen_folders, reported_roots
-        from downloads.inventory import destinations, scan
 
-        scan.more_roots.append(reported_roots)
-        destinations.chosen_folders.append(chosen_folders)
+        extension_points.model_roots.append(reported_roots)
+        extension_points.chosen_folders.append(chosen_folders)

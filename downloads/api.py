@@ -11,6 +11,7 @@ from ninja.errors import HttpError
 from pydantic import Field
 
 from activity.schemas import Problem
+from downloads import queue
 from downloads.bounded_json import with_short_texts
 from downloads.models import Conflict, DownloadHistory, Status, WrongState
 from downloads.queue import describe, retry_failed
@@ -153,7 +154,7 @@ def perform(
         elif verb == "move":
             row.move(to)
         elif verb == "retry":
-            row = row.retry(conflict or "")
+            row = queue.retry(row, conflict or "")
         else:
             if verb == "resume":
                 row.wish(conflict or "")

@@ -5,9 +5,11 @@ class DownloadsConfig(AppConfig):
     name = "downloads"
 
     def ready(self) -> None:
-        from settings_app import hub_token
+        import extension_points
+        from downloads.tasks import drain_queue
 
-        hub_token.on_saved.append(_token_saved)
+        extension_points.wake_ups.append(drain_queue)
+        extension_points.token_saved.append(_token_saved)
 
 
 def _token_saved() -> None:

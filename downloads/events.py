@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import transaction
 
+import extension_points
 from activity.events import broadcast
-
-if TYPE_CHECKING:
-    from downloads.models import DownloadHistory
 
 
 def queue_updated() -> None:
@@ -17,18 +13,19 @@ def queue_updated() -> None:
     broadcast({"type": "queue_updated"})
 
 
-def download_ended(row: DownloadHistory, kind: str) -> None:
-    """``kind``: download_complete, download_failed or download_waiting."""
-    in_trouble = row.files.exclude(error="").first()
+def download_ended(
+    kind: str, *, preset_id: str, download_id: int, file: str, reason: str, error: str, tries: int
+) -> None:
+    """``kind``: download_complete, download_failed or download_waiting. ``file`` is the path of the one in trouble."""
     broadcast(
         {
             "type": kind,
-            "preset_id": row.preset_id,
-            "download_id": row.pk,
-            "file": in_trouble.path if in_trouble else "",
-            "reason": row.reason,
-            "error": row.error_message,
-            "retry_count": row.attempts,
+            "preset_id": preset_id,
+            "download_id": download_id,
+            "file": file,
+            "reason": reason,
+            "error": error,
+            "retry_count": tries,
         }
     )
     queue_updated()
@@ -36,7 +33,6 @@ def download_ended(row: DownloadHistory, kind: str) -> None:
 
 def wake_worker() -> None:
     """Ask a worker to look at the rows, once the change that it is to find is committed."""
-    from downloads.tasks import drain_queue
-
-    # robust: a queue file that cannot be written is logged; the worker looks by itself once a minute.
-    transaction.on_commit(lambda: drain_queue(), robust=True)
+    for wake in extension_points.wake_ups:
+        # robust: a queue file that cannot be written is logged; the worker looks by itself once a minute.
+        transaction.on_commit(wake, robust=True)

@@ -6,7 +6,6 @@ The rows are the queue and the truth: a Huey message only wakes a worker up to l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections, models, router, transaction
@@ -17,6 +16,7 @@ from activity.fields import MaskedTextField
 from activity.models import Activity
 from downloads import events
 from downloads.inventory.scan import canonical
+from extension_points import WantedFile
 
 
 class Status(models.TextChoices):
@@ -56,17 +56,6 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.FAILED: frozenset({Status.DOWNLOADING}),
     Status.CANCELLED: frozenset(ACTIVE),
 }
-
-
-@dataclass(frozen=True)
-class WantedFile:
-    """A file that an install is to bring: ``path`` relative to the models folder, ``size`` in bytes if known."""
-
-    path: str
-    url: str
-    size: int | None = None
-    sha256: str = ""
-    optional: bool = False
 
 
 class Conflict(models.TextChoices):
@@ -179,25 +168,10 @@ class DownloadHistory(models.Model):
         # The worker throws the bytes away: it may have the .part open this very moment.
         events.wake_worker()
 
-    def retry(self, conflict: str = "") -> DownloadHistory:
-        """A new row at the end of the queue that continues from the bytes on disk.
-
-        ``conflict`` says what to do where other bytes have the place of a file; else what was wanted before holds.
-
-        Its files are those of the catalogue today, or the same again when no catalogue knows the id any more.
-        """
-        from downloads.queue import enqueue, files_today
-
+    def check_retryable(self) -> None:
+        """Raises WrongState unless it ended without its files."""
         if self.status not in {Status.FAILED, Status.CANCELLED}:
             raise self._refusal("retried")
-        files = files_today(self.preset_id) or [file.wanted() for file in self.files.all()]
-        if not files:
-            raise WrongState(
-                f"“{self.title}” cannot be retried: no files are on record for it, and no catalogue knows "
-                f"{self.preset_id or 'it'} any more. Install it from Models instead."
-            )
-        row, _ = enqueue(self.preset_id, self.title, files, force=self.force, conflict=conflict or self.conflict)
-        return row
 
     def wish(self, conflict: str) -> None:
         """Write down what to do where other bytes have the place of a file; "" leaves it as it is."""
@@ -326,7 +300,7 @@ class DownloadHistory(models.Model):
             Status.COMPLETED, "completed", claim_only=True, completed_at=timezone.now(), reason="", error_message=""
         )
         if moved:
-            events.download_ended(self, "download_complete")
+            self._tell_end("download_complete")
         return moved
 
     def fail(self, reason: str, sentence: str) -> bool:
@@ -339,7 +313,7 @@ class DownloadHistory(models.Model):
             error_message=sentence,
         )
         if moved:
-            events.download_ended(self, "download_failed")
+            self._tell_end("download_failed")
         return moved
 
     def park(self, reason: str, sentence: str) -> bool:
@@ -353,7 +327,7 @@ class DownloadHistory(models.Model):
             checked_at=timezone.now(),
         )
         if moved:
-            events.download_ended(self, "download_waiting")
+            self._tell_end("download_waiting")
         return moved
 
     def unpark(self) -> bool:
@@ -369,6 +343,18 @@ class DownloadHistory(models.Model):
         if moved:
             events.queue_updated()
         return moved
+
+    def _tell_end(self, kind: str) -> None:
+        in_trouble = self.files.exclude(error="").first()
+        events.download_ended(
+            kind,
+            preset_id=self.preset_id,
+            download_id=self.pk,
+            file=in_trouble.path if in_trouble else "",
+            reason=self.reason,
+            error=self.error_message,
+            tries=self.attempts,
+        )
 
     # --- the one door ----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,34 +12,33 @@ from django.db import IntegrityError, transaction
 from django.db.models import Case, Count, Exists, F, OuterRef, QuerySet, Sum, When, prefetch_related_objects
 from django.utils import timezone
 
+import extension_points
 from activity.models import Activity
 from downloads import events
 from downloads.bounded_json import MOST_BYTES, bounded, message_bytes
 from downloads.bulk import insert
-from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus, Status, WantedFile
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus, Status, WrongState
 from downloads.transfer import TransferError, parse_model_path
+from extension_points import WantedFile
 from webclient.url_policy import masked
 
 __all__ = [
     "WantedFile",
     "enqueue",
     "failed",
-    "file_sources",
     "files_today",
     "queue_status",
+    "retry",
     "retry_failed",
     "wake_worker",
 ]
 
 wake_worker = events.wake_worker
 
-# Catalogues that know what an id means today; apps above this one append theirs when they are ready.
-file_sources: list[Callable[[str], Sequence[WantedFile] | None]] = []
-
 
 def files_today(preset_id: str) -> Sequence[WantedFile] | None:
     """The files of this id by the first catalogue that knows it, or None."""
-    return next((files for source in file_sources if (files := source(preset_id)) is not None), None)
+    return next((files for source in extension_points.file_sources if (files := source(preset_id)) is not None), None)
 
 
 def enqueue(
@@ -85,6 +84,24 @@ def _find_or_create(
         events.queue_updated()
         events.wake_worker()
         return row, True
+
+
+def retry(row: DownloadHistory, conflict: str = "") -> DownloadHistory:
+    """A new row at the end of the queue that continues from the bytes on disk. Raises WrongState.
+
+    ``conflict`` says what to do where other bytes have the place of a file; else what was wanted before holds.
+
+    Its files are those of the catalogue today, or the same again when no catalogue knows the id any more.
+    """
+    row.check_retryable()
+    files = files_today(row.preset_id) or [file.wanted() for file in row.files.all()]
+    if not files:
+        raise WrongState(
+            f"“{row.title}” cannot be retried: no files are on record for it, and no catalogue knows "
+            f"{row.preset_id or 'it'} any more. Install it from Models instead."
+        )
+    new, _ = enqueue(row.preset_id, row.title, files, force=row.force, conflict=conflict or row.conflict)
+    return new
 
 
 def failed() -> QuerySet[DownloadHistory]:

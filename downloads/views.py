@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
+from downloads import queue as download_queue
 from downloads.models import ENDED, Conflict, DownloadHistory, Status
 from downloads.queue import failed, retry_failed
 from downloads.queue_page import board, history, line_of, queue_button
@@ -118,7 +119,7 @@ def cancel(request: HttpRequest, row: DownloadHistory) -> None:
 
 @verb
 def retry(request: HttpRequest, row: DownloadHistory) -> None:
-    row.retry(wished(request))
+    download_queue.retry(row, wished(request))
     messages.success(request, f"{row.title} is queued again and continues from the bytes on disk.")
 
 

@@ -5,7 +5,7 @@ class PresetsConfig(AppConfig):
     name = "presets"
 
     def ready(self) -> None:
-        from downloads import queue
+        import extension_points
         from presets.catalogue import wanted_files
 
-        queue.file_sources.append(wanted_files)
+        extension_points.file_sources.append(wanted_files)

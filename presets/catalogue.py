@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 
-from downloads.models import WantedFile
+from extension_points import WantedFile
 from presets import starter, templates_source
 from presets.document import BadDocument, Document, is_preset_id, parse_document
 from presets.path_conflicts import Rivals, find_rivals, warn_of_case, warn_of_rivals

@@ -19,9 +19,10 @@ from django.conf import settings
 
 from downloads.inventory.scan import canonical, models_index
 from downloads.inventory.state import vouches
-from downloads.models import DownloadHistory, ModelFile, WantedFile
+from downloads.models import DownloadHistory, ModelFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, parse_model_path
+from extension_points import WantedFile
 from volumes.file_names import composed, on_one_line, shown
 from webclient.url_policy import Hub, is_signed
 from workflowfiles.names import clean_url, url_problem

@@ -11,9 +11,10 @@ from typing import Literal
 from downloads.inventory import scan
 from downloads.inventory.scan import FoundFile, canonical, models_index
 from downloads.inventory.state import file_sha256, vouches
-from downloads.models import DownloadHistory, ModelFile, RemoteFile, WantedFile
+from downloads.models import DownloadHistory, ModelFile, RemoteFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, check_structure
+from extension_points import WantedFile
 from presets.catalogue import catalogue
 
 Verdict = Literal["ok", "unknown", "missing", "broken", "differs"]

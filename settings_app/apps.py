@@ -8,4 +8,7 @@ class SettingsConfig(AppConfig):
     verbose_name = "Settings"
 
     def ready(self) -> None:
-        from settings_app import checks  # noqa: F401 - registers the checks of environment variables
+        import extension_points
+        from settings_app import checks, preferences  # noqa: F401 - registers the checks of environment variables
+
+        extension_points.retention_days.append(lambda: preferences.get("activity_retention_days"))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Literal
 
 from django.conf import settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+import extension_points
 from activity.models import Activity
 from settings_app import models, whoami
 from settings_app.models import Setting
-
-# What wants to know that a token was saved (downloads wakes its queue): it lives above this app and registers itself.
-on_saved: list[Callable[[], None]] = []
 
 MOST_LETTERS = 1000  # more is a file that was pasted, and servers close the connection over such a header
 LOOKS_RIGHT = re.compile(r"^hf_[A-Za-z0-9_.=-]{1,1000}$")
@@ -111,7 +108,7 @@ def save_token(token: str) -> None:
     with transaction.atomic():
         Setting.objects.update_or_create(key=models.HF_TOKEN, defaults={"value": token})
         Activity.log(Activity.Type.SETTINGS, Activity.Status.COMPLETED, "Hugging Face token saved")
-        for wake in on_saved:
+        for wake in extension_points.token_saved:
             transaction.on_commit(wake, robust=True)
 
 

@@ -7,6 +7,7 @@ class WorkflowsConfig(AppConfig):
     name = "workflows"
 
     def ready(self) -> None:
-        from workflows import comfyui_user, library
+        import extension_points
+        from workflows import comfyui_user
 
-        library.more_folders.append(comfyui_user.workflow_folders)
+        extension_points.workflow_folders.append(comfyui_user.workflow_folders)

@@ -7,8 +7,9 @@ from collections.abc import Collection
 from django.db import transaction
 
 from downloads.inventory.scan import canonical
-from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status, WantedFile
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status
 from downloads.queue import enqueue
+from extension_points import WantedFile
 from presets.install import Outcome
 from settings_app.hub_token import hub_token
 from webclient.url_policy import masked

@@ -11,7 +11,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +20,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 
+import extension_points
 from presets.templates_source import templates_folder
 from volumes.file_names import shown
 from volumes.files import write_whole
@@ -32,9 +32,6 @@ PATIENCE = 2.0  # seconds that a page waits for new files to be read
 MAX_AGE = 3.0  # seconds that nobody looks whether files changed
 MOST_FILES = 20_000  # per folder of workflows; a whole disk is no folder of workflows
 log = logging.getLogger(__name__)
-
-# Further folders by the name of their source; the user's workflows of the ComfyUI beside us come in this way.
-more_folders: list[Callable[[], dict[str, Path]]] = []
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,7 @@ def forget() -> None:
 def workflow_folders() -> list[tuple[str, Path]]:
     """Where the user's workflows lie, by source; the first folder is where dropped ones are saved."""
     folders = {LOCAL if number == 1 else f"{LOCAL}{number}": d for number, d in enumerate(settings.WORKFLOW_DIRS, 1)}
-    for source in more_folders:
+    for source in extension_points.workflow_folders:
         folders.update({name: folder for name, folder in source().items() if folder not in folders.values()})
     return list(folders.items())
 

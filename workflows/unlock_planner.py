@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from django.template.defaultfilters import pluralize
 
 from downloads.inventory.free_space import usable_bytes
-from downloads.models import WantedFile
 from downloads.queue import enqueue
+from extension_points import WantedFile
 from presets.install import Outcome
 from values.sizes import human_size
 from workflows.install import CannotInstall

@@ -100,11 +100,10 @@ def _say(messages: Sequence[CheckMessage]) -> None:
 def _tidy() -> None:
     from django.db import DatabaseError
 
-    from activity.retention import prune
-    from settings_app import preferences
+    from activity import retention
 
     try:
-        if pruned := prune(preferences.get("activity_retention_days")):
+        if pruned := retention.prune(retention.days()):
             log.info("%d entries of the activity were older than the retention and are gone.", pruned)
     except DatabaseError as error:
         log.warning("Not tidied up: %s", error)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
 
+import extension_points
 from downloads.inventory.scan import PART_SUFFIX, FoundFile, canonical, linked_kinds, models_index, resolved
 from downloads.transfer import TransferError
 from volumes.names import folded
-
-# Who knows of chosen folders, by kind; the comfyui app adds those that were chosen in Settings.
-chosen_folders: list[Callable[[], dict[str, Path]]] = []
 
 
 class Place(NamedTuple):
@@ -53,7 +50,7 @@ class Places:
 
     @classmethod
     def now(cls) -> Places:
-        chosen = {kind: folder for source in chosen_folders for kind, folder in source().items()}
+        chosen = {kind: folder for source in extension_points.chosen_folders for kind, folder in source().items()}
         return cls(chosen, linked_kinds())
 
     def of(self, path: str) -> Place:

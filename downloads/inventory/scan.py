@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 
+import extension_points
 from downloads.inventory import extra_model_paths as extra_paths
 from downloads.inventory.extra_model_paths import ALIASES
 from downloads.inventory.keep_both import original
@@ -34,9 +35,6 @@ MAX_AGE = 2.0  # seconds that a scan is believed
 MAX_FOLDER_AGE = 30.0  # seconds that the list of one unchanged folder is believed: files may grow in place
 
 LOOK_SHARE = 50  # times as long as a look at single files took, nobody looks again
-
-# Folders that others report for a kind; ComfyUI's own answer is appended by the comfyui app.
-more_roots: list[Callable[[], dict[str, list[Path]]]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +209,7 @@ def _all_roots() -> dict[str, list[Path]]:
     """Folders by kind beyond the models folder itself, which stands under the empty kind."""
     roots: dict[str, list[Path]] = defaultdict(list)
     roots[""].append(settings.MODELS_DIR)
-    sources = [extra_model_paths(settings.EXTRA_MODEL_PATHS), *(source() for source in more_roots)]
+    sources = [extra_model_paths(settings.EXTRA_MODEL_PATHS), *(roots() for roots in extension_points.model_roots)]
     for kinds in sources:
         for kind, folders in kinds.items():
             name = ALIASES.get(kind, kind)

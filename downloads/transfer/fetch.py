@@ -19,7 +19,7 @@ from downloads.transfer.part.journal import Identity
 from downloads.transfer.part.local_copy import Twin, publish_link
 from downloads.transfer.part.syncer import Syncer
 from downloads.transfer.progress import Teller
-from downloads.transfer.segments.pool import Crew
+from downloads.transfer.segments.pool import ConnectionPool
 from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.tuner import Tuner
 from downloads.transfer.source import Source, SourceChanged
@@ -239,29 +239,29 @@ class Transfer:
                 if whole and partial.bytes_done:
                     partial.start_over(partial.identity)
                 partial.reserve()
-                crew = Crew(partial, source, hasher, self.options, self.limit, self.tuner, whole=whole)
+                pool = ConnectionPool(partial, source, hasher, self.options, self.limit, self.tuner, whole=whole)
                 try:
-                    crew.run(lambda crew=crew: self._look(crew, partial, syncer))  # type: ignore[misc]
-                    return crew.ended_at if crew.ended_at is not None else source.facts.size or 0
+                    pool.run(lambda pool=pool: self._look(pool, partial, syncer))  # type: ignore[misc]
+                    return pool.ended_at if pool.ended_at is not None else source.facts.size or 0
                 except RangeRefused:
-                    whole = self._give_up_ranges(crew, partial)
+                    whole = self._give_up_ranges(pool, partial)
                 except SourceChanged as changed:
                     self._change(partial, source, changed.place)
                     whole = not (source.facts.resumable and source.facts.size)
                 except Transient as failure:
-                    self._pause(crew, partial, failure)
+                    self._pause(pool, partial, failure)
                 finally:
-                    self.fetched += crew.received
+                    self.fetched += pool.received
         finally:
             syncer.stop()
 
-    def _give_up_ranges(self, crew: Crew, partial: Partial) -> bool:
+    def _give_up_ranges(self, pool: ConnectionPool, partial: Partial) -> bool:
         """Whether to fetch the file whole. Where bytes would be lost, one odd answer is not believed."""
         if not partial.bytes_done:
             return True
         self.refusals = 1 if partial.bytes_done > self._furthest else self.refusals + 1
         if self.refusals < min(BELIEVED, self.options.max_attempts):
-            self._pause(crew, partial, Transient("The host did not continue where it was asked to. It is tried again."))
+            self._pause(pool, partial, Transient("The host did not continue where it was asked to. It is tried again."))
             return False
         self.warnings.append("The host cannot continue in the middle of this file; it was fetched whole.")
         self._furthest = 0
@@ -279,7 +279,7 @@ class Transfer:
         source.place, self._furthest, self.patience.bytes_total = place, 0, place.facts.size
         partial.start_over(Identity.of(place.facts))
 
-    def _pause(self, crew: Crew, partial: Partial, failure: Transient) -> None:
+    def _pause(self, pool: ConnectionPool, partial: Partial, failure: Transient) -> None:
         done = partial.bytes_done
         if done > self._furthest:  # not just received: a host without Range may drop every attempt at the same place
             self._furthest = done
@@ -287,13 +287,13 @@ class Transfer:
         self.patience.bytes_done = done
         self.patience.after(failure)
 
-    def _look(self, crew: Crew, partial: Partial, syncer: Syncer) -> None:
+    def _look(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
         """Called several times a second while bytes arrive; tells when it is time."""
         syncer.raise_error()
-        if not crew.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
+        if not pool.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
             check_reserve(self.wanted, self.options.disk_reserve)
-        if self.teller.received(self.fetched + crew.received):
-            self.teller.tell("downloading", partial.bytes_done, crew.source.facts.size, len(crew.connections))
+        if self.teller.received(self.fetched + pool.received):
+            self.teller.tell("downloading", partial.bytes_done, pool.source.facts.size, len(pool.connections))
 
     def _catch_up(self, partial: Partial, hasher: Hasher, size: int) -> None:
         """What is left to hash once the last byte is there."""

@@ -14,7 +14,7 @@ from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, PARTIAL, UNVE
 from downloads.inventory.scan import FoundFile
 from downloads.inventory.state import PENDING
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import WantedFile, enqueue, retry
 from downloads.worker.drain import drain_queue
 from tests.downloads.test_run import SIZE, finished, install
 from tests.fakehub import safetensors_bytes
@@ -70,7 +70,7 @@ def test_a_path_that_is_taken_is_told_with_both_ways_out_and_nothing_is_fetched(
 
 
 def test_replace_puts_the_new_one_in_the_old_ones_place(models, one, other):
-    row = DownloadHistory.objects.get(preset_id="B").retry("replace")
+    row = retry(DownloadHistory.objects.get(preset_id="B"), "replace")
     drain_queue()
 
     assert finished(row) == (Status.COMPLETED, "")
@@ -80,7 +80,7 @@ def test_replace_puts_the_new_one_in_the_old_ones_place(models, one, other):
 
 def test_a_replacement_that_fails_leaves_the_old_file(hub, models, one, other):
     hub.fault(other, origin="cdn", status=404)
-    row = DownloadHistory.objects.get(preset_id="B").retry("replace")
+    row = retry(DownloadHistory.objects.get(preset_id="B"), "replace")
     drain_queue()
 
     assert row.__class__.objects.get(pk=row.pk).status == Status.FAILED
@@ -89,7 +89,7 @@ def test_a_replacement_that_fails_leaves_the_old_file(hub, models, one, other):
 
 
 def test_keep_both_puts_it_beside_and_each_counts_as_here(models, one, other):
-    row = DownloadHistory.objects.get(preset_id="B").retry("keep_both")
+    row = retry(DownloadHistory.objects.get(preset_id="B"), "keep_both")
     drain_queue()
 
     kept = f"checkpoints/one-{other.sha256[:8]}.safetensors"
@@ -116,7 +116,7 @@ def test_without_a_hash_beforehand_the_address_gives_the_name(hub, models, one):
 
 
 def test_the_wish_survives_pause_retry_and_a_second_click(one, other):
-    row = DownloadHistory.objects.get(preset_id="B").retry("keep_both")
+    row = retry(DownloadHistory.objects.get(preset_id="B"), "keep_both")
     row.pause()
     row.resume()
     same, created = enqueue("B", "B", [WantedFile(PATH, other.url)])
@@ -125,7 +125,7 @@ def test_the_wish_survives_pause_retry_and_a_second_click(one, other):
     row.refresh_from_db()
     assert row.conflict == "replace"
     row.cancel()
-    assert row.retry().conflict == "replace"
+    assert retry(row).conflict == "replace"
 
 
 def test_names_beside_lead_back_to_their_path():

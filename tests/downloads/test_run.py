@@ -9,7 +9,7 @@ import pytest
 
 from activity.models import Activity
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import WantedFile, enqueue, retry
 from downloads.transfer import TransferError
 from downloads.worker import installer
 from downloads.worker import parked as waiting
@@ -211,7 +211,7 @@ def test_a_verb_in_the_middle_stops_the_transfer_and_keeps_the_bytes(hub, models
     if verb == "pause":
         row.resume()
     else:
-        row = row.retry()
+        row = retry(row)
     hub.heal()
     drain_queue()
     assert finished(row) == (Status.COMPLETED, ""), row.error_message

@@ -6,7 +6,7 @@ import pytest
 
 from activity.models import Activity
 from downloads.models import ACTIVE, MOVES, DownloadHistory, Status, WrongState
-from downloads.queue import WantedFile, enqueue, queue_status, retry_failed
+from downloads.queue import WantedFile, enqueue, queue_status, retry, retry_failed
 from tests.downloads.makers import make_install
 
 pytestmark = pytest.mark.django_db
@@ -67,13 +67,13 @@ def test_retry_makes_a_new_row_of_what_ended_badly(before):
     row = make_install(before, files=2)
 
     if before in {F, X}:
-        new = row.retry()
+        new = retry(row)
         assert (new.status, new.preset_id, new.files_total) == (Q, row.preset_id, 2)
         assert [file.path for file in new.files.all()] == [file.path for file in row.files.all()]
         assert new.pk != row.pk
     else:
         with pytest.raises(WrongState):
-            row.retry()
+            retry(row)
     row.refresh_from_db()
     assert row.status == before
 

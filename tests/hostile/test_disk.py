@@ -12,7 +12,7 @@ from django.db import connections
 
 from downloads.inventory.free_space import missing_space
 from downloads.models import DownloadHistory, ModelFile, Status
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import WantedFile, enqueue, retry
 from downloads.worker import parked
 from downloads.worker.drain import drain_queue
 from settings_app import preferences
@@ -98,7 +98,7 @@ def test_a_disk_with_an_input_output_error_fails_with_a_sentence_and_retry_goes_
     assert "input/output error. Check the disk or the volume, then retry" in row.error_message
     assert not (models / PATH).exists()
     assert not ModelFile.objects.exists()
-    again = row.retry()
+    again = retry(row)
     drain_queue()
     assert how_it_stands(again) == (Status.COMPLETED, "")
     assert hashlib.sha256((models / PATH).read_bytes()).hexdigest() == one.sha256
@@ -127,7 +127,7 @@ def test_a_models_folder_that_vanishes_fails_and_retry_goes_on_once_it_is_back(h
         models.rmdir()
     away.rename(models)
     sent = hub.sent("one.safetensors")
-    again = row.retry()
+    again = retry(row)
     drain_queue()
     assert how_it_stands(again) == (Status.COMPLETED, "")
     assert hub.sent("one.safetensors") - sent < SIZE

@@ -6,6 +6,7 @@ import pytest
 
 from activity.models import Activity
 from downloads.models import DownloadHistory, RemoteFile, Status
+from downloads.queue import retry
 from presets.install import NotInstallable, UnknownPreset, install
 from tests.downloads.makers import make_install
 from tests.presets.makers import file, preset, put_model, write_catalogue
@@ -72,13 +73,13 @@ def test_what_waits_says_why() -> None:
 def test_a_retry_takes_the_addresses_of_today() -> None:
     write_catalogue({"P": preset(file(A, "https://new.example/a.safetensors"))})
     row = make_install(Status.FAILED, preset_id="P")
-    assert [one.url for one in row.retry().files.all()] == ["https://new.example/a.safetensors"]
+    assert [one.url for one in retry(row).files.all()] == ["https://new.example/a.safetensors"]
 
 
 def test_a_retry_of_what_left_the_catalogue_takes_its_own_files_again() -> None:
     write_catalogue({"P": preset()})
     row = make_install(Status.FAILED, preset_id="GONE")
-    assert row.retry().files.get().url == row.files.get().url
+    assert retry(row).files.get().url == row.files.get().url
 
 
 # --- gated -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+import extension_points
 from activity.models import Activity
 from settings_app import hub_token
 from settings_app.checks import environment_of_settings
@@ -38,7 +39,7 @@ def test_what_cannot_be_a_token_is_refused(token):
 
 def test_saving_wakes_what_waits_after_the_commit(monkeypatch, django_capture_on_commit_callbacks):
     seen = []
-    monkeypatch.setattr(hub_token, "on_saved", [lambda: seen.append(hub_token.hub_token())])
+    monkeypatch.setattr(extension_points, "token_saved", [lambda: seen.append(hub_token.hub_token())])
     with django_capture_on_commit_callbacks(execute=True):
         hub_token.save_token(GOOD_TOKEN)
         assert seen == []

@@ -5,8 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from activity.retention import prune
-from settings_app import preferences
+from activity import retention
 
 
 class Command(BaseCommand):
@@ -16,8 +15,8 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=_days, help="keep this many days instead of what Settings says")
 
     def handle(self, *args: Any, days: int | None, **options: Any) -> None:
-        kept = preferences.get("activity_retention_days") if days is None else days
-        deleted = prune(kept)
+        kept = retention.days() if days is None else days
+        deleted = retention.prune(kept)
         self.stdout.write(f"{deleted} {'entry' if deleted == 1 else 'entries'} older than {kept} days deleted")
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import requests
 
 from downloads.transfer.background import Task
-from downloads.transfer.segments.plan import Piece
+from downloads.transfer.part.file import Partial
+from downloads.transfer.part.hasher import Hasher
+from downloads.transfer.segments.plan import Piece, Plan
+from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.throughput import RateMeter
-from downloads.transfer.source import Refused, range_end
+from downloads.transfer.source import Refused, Source, range_end
 from hosts.locate import Located
 from modelfiles.structure import SNIFFED, sniff
 from webclient.client import NETWORK_ERRORS, compression, explain, number, shut
 from webclient.errors import LinkExpired, TransferError, Transient
-
-if TYPE_CHECKING:
-    from downloads.transfer.segments.pool import Crew
 
 MOST_READ = 1 << 20  # bytes at once; room for twice what came last time keeps slow connections small
 LEAST_READ = 64 << 10
@@ -29,9 +29,28 @@ WORTH_REOPENING = 1 << 20  # bytes; a connection that brought so many is opened 
 MAX_EXPIRED = 3  # links in a row that were over before they could be used
 
 
+class Pool(Protocol):
+    """What a connection asks of the pool that it belongs to."""
+
+    name: str
+    generation: int
+    partial: Partial
+    source: Source
+    hasher: Hasher
+    limit: RateLimit
+    plan: Plan
+    whole: bool
+    ended_at: int | None
+
+    @property
+    def target(self) -> int: ...
+
+    def report(self, connection: Connection, /) -> None: ...
+
+
 class Connection:
-    def __init__(self, crew: Crew) -> None:
-        self.crew = crew
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
         self.leaving = threading.Event()
         self.received = 0  # bytes
         self.meter = RateMeter()
@@ -51,19 +70,19 @@ class Connection:
 
     def _run(self) -> None:
         try:
-            if self.crew.whole:
+            if self.pool.whole:
                 self._fetch_whole()
             else:
                 self._fetch_pieces()
         except OSError as error:  # reading or writing the disk; the network's are explained where they happen
-            raise TransferError(f"Writing {self.crew.name} failed: {error}. Check the disk.", reason="error") from error
+            raise TransferError(f"Writing {self.pool.name} failed: {error}. Check the disk.", reason="error") from error
         finally:
             self._close()
-            self.crew.report(self)
+            self.pool.report(self)
 
     @property
     def rate(self) -> float:
-        """Bytes/s over the last seconds, as the crew measured."""
+        """Bytes/s over the last seconds, as the pool measured."""
         return self.meter.rate
 
     def abort(self) -> None:
@@ -85,8 +104,8 @@ class Connection:
     # --- by pieces -------------------------------------------------------------------------------------------------
 
     def _fetch_pieces(self) -> None:
-        plan = self.crew.plan
-        while not self.leaving.is_set() and (piece := plan.take(self.crew.target, self.rate)):
+        plan = self.pool.plan
+        while not self.leaving.is_set() and (piece := plan.take(self.pool.target, self.rate)):
             before = self.received
             try:
                 self._fetch(piece)
@@ -98,7 +117,7 @@ class Connection:
                 plan.give_back(piece)
 
     def _fetch(self, piece: Piece) -> None:
-        response = self._open(lambda place: self.crew.source.open_range(place, piece.start, piece.end))
+        response = self._open(lambda place: self.pool.source.open_range(place, piece.start, piece.end))
         try:
             self._receive(response, piece)
         finally:
@@ -109,7 +128,7 @@ class Connection:
 
     def _open(self, ask: Callable[[Located], requests.Response]) -> requests.Response:
         """The answer to a request by a good link; one that has ended is asked for again."""
-        source = self.crew.source
+        source = self.pool.source
         for _ in range(MAX_EXPIRED):
             place = source.link()
             try:
@@ -127,9 +146,9 @@ class Connection:
 
     def _fetch_whole(self) -> None:
         """From the first byte to the last, for hosts that cannot continue in the middle."""
-        size = self.crew.source.facts.size
+        size = self.pool.source.facts.size
         piece = Piece(0, size if size is not None else 1 << 62, 0)
-        response = self._open(self.crew.source.open_whole)
+        response = self._open(self.pool.source.open_whole)
         decode = bool(compression(response))
         try:
             self._receive(response, piece, decode)
@@ -140,15 +159,15 @@ class Connection:
         said = response.headers.get("Content-Length", "")
         longer = not decode and size is not None and (number(said) or 0) > size
         if size is not None and (piece.position < size or longer):
-            self.crew.source.expire(self.crew.source.place)  # look whether it is another file by now
+            self.pool.source.expire(self.pool.source.place)  # look whether it is another file by now
             raise Transient("The host sent another number of bytes than it announced. It is tried again.")
-        self.crew.ended_at = piece.position
+        self.pool.ended_at = piece.position
 
     # --- bytes -----------------------------------------------------------------------------------------------------
 
     def _receive(self, response: requests.Response, piece: Piece, decode: bool = False) -> None:
         """Read until the piece, the answer or our time here ends. Whatever arrived is written, also on failure."""
-        read1, limit = response.raw.read1, self.crew.limit
+        read1, limit = response.raw.read1, self.pool.limit
         batch: list[bytes] = []
         held, flushed, ask = 0, time.monotonic(), LEAST_READ
         try:
@@ -166,20 +185,20 @@ class Connection:
                         continue
                     taken, batch, held, flushed = batch, [], 0, now
                     self._write(piece, taken)
-                    if self.crew.target == 1:
-                        self.crew.hasher.let_catch_up(self.leaving.is_set)
+                    if self.pool.target == 1:
+                        self.pool.hasher.let_catch_up(self.leaving.is_set)
                 limit.take(len(chunk), self.leaving)
         except NETWORK_ERRORS as error:
-            raise explain(error, self.crew.source.facts.url) from error
+            raise explain(error, self.pool.source.facts.url) from error
         finally:
             if batch:
                 self._write(piece, batch)
 
     def _write(self, piece: Piece, batch: list[bytes]) -> None:
         if piece.position == 0:
-            sniff(b"".join(batch)[:SNIFFED], self.crew.name)
+            sniff(b"".join(batch)[:SNIFFED], self.pool.name)
         length = sum(map(len, batch))
-        if self.crew.partial.write(self.crew.generation, piece.position, batch, length):
+        if self.pool.partial.write(self.pool.generation, piece.position, batch, length):
             piece.position += length
         else:
             self.leaving.set()

@@ -24,7 +24,7 @@ SLOW_AFTER = 3.0  # seconds that a connection may be far behind its siblings
 SLOW_SHARE = 0.25  # of the median rate of all: slower is far behind
 
 
-class Crew:
+class ConnectionPool:
     def __init__(
         self,
         partial: Partial,
