@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.urls import register_converter
 from django.urls.converters import PathConverter
 
 
@@ -10,6 +9,3 @@ class WorkflowId(PathConverter):
     """As ``path``, whose “.” ends before a line break."""
 
     regex = r"[\s\S]+"
-
-
-register_converter(WorkflowId, "workflow")
