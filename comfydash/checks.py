@@ -20,6 +20,7 @@ from comfydash.schema import schema
 from downloads.inventory.extra_model_paths import extra_model_paths
 from volumes.files import keeps_modes
 from webclient import network_environment
+from webclient.networks import is_loopback
 
 TAG = "comfydash"
 REDIS_SECONDS = 2.0
@@ -166,7 +167,7 @@ def _why_no_run_dir(folder: Path) -> str:
 def open_to_the_network(**kwargs: Any) -> list[CheckMessage]:
     """comfydash.W004: no login, and listening on more than this machine."""
     host = os.environ.get("COMFYDASH_LISTEN_HOST", "127.0.0.1")
-    if settings.AUTH_ON or host in {"localhost", "::1"} or host.startswith("127."):
+    if settings.AUTH_ON or is_loopback(host):
         return []
     return [
         Warning(

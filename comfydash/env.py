@@ -17,6 +17,7 @@ from django.http.request import split_domain_port
 from comfydash.data_folders import QUOTES, at_home, unquoted
 from settings_app.parsers import hidden_login
 from values.sizes import parse_size
+from values.words import on_or_off
 
 # Every variable of ours; README has the table. What begins like them and is none of them is a slip.
 KNOWN = frozenset(
@@ -207,14 +208,13 @@ def text(name: str, default: str = "") -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    value = text(name).lower()
+    value = text(name)
     if not value:
         return default
-    if value in {"1", "true", "yes", "on"}:
-        return True
-    if value in {"0", "false", "no", "off"}:
-        return False
-    raise ImproperlyConfigured(f"{name}={value!r} is neither on nor off. Set it to one of these two words.")
+    switch = on_or_off(value)
+    if switch is None:
+        raise ImproperlyConfigured(f"{name}={value!r} is neither on nor off. Set it to one of these two words.")
+    return switch
 
 
 def integer(name: str, default: int, low: int, high: int) -> int:

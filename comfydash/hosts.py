@@ -12,7 +12,7 @@ from django.http.request import split_domain_port, validate_host
 from django.template.loader import render_to_string
 from django.utils.http import is_same_domain
 
-LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
+from webclient.networks import is_loopback
 
 
 def is_own_host(host: str) -> bool:
@@ -24,7 +24,7 @@ def is_own_host(host: str) -> bool:
     if not name:
         return False
     name = name.rstrip(".")
-    if name in LOOPBACK_NAMES or name.endswith(".localhost") or _is_address(name) or _is_pod_proxy(name):
+    if is_loopback(name) or _is_address(name) or _is_pod_proxy(name):
         return True
     trusted = [split_domain_port(origin.split("://")[-1].lstrip("*"))[0] for origin in settings.TRUSTED_ORIGINS]
     return validate_host(name, [*settings.EXTRA_ALLOWED_HOSTS, *trusted])

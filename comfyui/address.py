@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from django.conf import settings
 
 from settings_app import preferences
 from settings_app.parsers import login_problem
+from webclient.networks import is_loopback
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,6 @@ def configured() -> Address:
     if preferences.source("comfyui_url") == "env":
         return Address(wanted.base, parse(os.environ["COMFYUI_URL"]).credentials)
     return wanted
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def browser_base(requested_host: str) -> str:

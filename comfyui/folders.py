@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ from comfyui.client import Client, ComfyError
 from comfyui.models import Report
 from downloads.inventory import scan
 from downloads.models import ACTIVE, DownloadFile
+from values.kept import Kept
 
 NO_MODELS = frozenset({"configs", "custom_nodes", "classifiers"})
 CACHE_SECONDS = 5.0
 # What ComfyUI lists where it does not report extensions (before 0.28). Source: folder_paths.py of ComfyUI.
 SUFFIXES = frozenset({".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"})
 
-_cached: tuple[float, dict[str, list[Path]]] | None = None
+_roots: Kept[dict[str, list[Path]]] = Kept(CACHE_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -186,21 +186,14 @@ def custom_nodes() -> Path | None:
 
 def reported_roots() -> dict[str, list[Path]]:
     """Accepted folders by kind that exist here. Asked with each look at the disk, so kept for a few seconds."""
-    global _cached
-    now = time.monotonic()
-    if _cached and now - _cached[0] < CACHE_SECONDS:
-        return _cached[1]
     try:
-        roots = read().roots()
+        return _roots.get(None, lambda: read().roots())
     except DatabaseError:  # before the first migration
         return {}
-    _cached = (now, roots)
-    return roots
 
 
 def forget() -> None:
-    global _cached
-    _cached = None
+    _roots.forget()
     scan.forget()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
@@ -13,10 +12,10 @@ from django.utils import timezone
 
 from library.models import DuplicateSearch, FileHash
 from library.overview import StoredFile, overview
+from volumes.checksum import sha256_of_open
 
 log = logging.getLogger(__name__)
 
-BLOCK = 2**20  # bytes read at a time
 SAMPLE = 2**16  # bytes looked at in the beginning, the middle and the end
 SMALLEST = 2**20  # bytes; duplicates of less are not worth reading for
 
@@ -78,25 +77,21 @@ def _unhashed(group: list[StoredFile], progress: _Progress) -> list[StoredFile]:
 
 
 def _sample(file: StoredFile) -> bytes:
-    digest = hashlib.sha256()
+    parts = []
     with file.found.file.open("rb", buffering=0) as stream:
         for place in (0, file.size // 2, max(0, file.size - SAMPLE)):
             stream.seek(place)
-            digest.update(stream.read(SAMPLE))
-    return digest.digest()
+            parts.append(stream.read(SAMPLE))
+    return b"".join(parts)
 
 
 def _sha256(file: StoredFile, progress: _Progress) -> str:
     """Hex, or nothing when the file is no longer what the look at the disk saw."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(BLOCK))
     with file.found.file.open("rb", buffering=0) as stream:
-        while count := stream.readinto(buffer):
-            digest.update(buffer[:count])
-            progress.add(count)
+        digest = sha256_of_open(stream, progress.add)
         status = os.fstat(stream.fileno())
     same = (status.st_size, status.st_mtime_ns) == (file.size, file.found.mtime_ns)
-    return digest.hexdigest() if same else ""
+    return digest if same else ""
 
 
 class _Progress:

@@ -8,9 +8,10 @@ from functools import cached_property
 
 from downloads.inventory.scan import canonical
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory
-from library.overview import Overview, StoredFile, overview
+from library.overview import StoredFile, overview
 from presets.states import installed_presets_needing
-from workflows.readiness import Entry, entries
+from values.kept import Kept, Same
+from workflows.readiness import entries
 from workflows.reverse_lookup import workflows_needing
 
 
@@ -44,16 +45,13 @@ def needs(files: Iterable[StoredFile] = ()) -> Needs:
     return Needs(installed_presets_needing(listed) if listed else {}, _workflows(), _installs())
 
 
-_kept: tuple[Overview, dict[str, Entry], dict[str, list[str]]] | None = None
+_by_file: Kept[dict[str, list[str]]] = Kept()
 
 
 def _workflows() -> dict[str, list[str]]:
     """Derived anew only when the disk, the catalogue or the workflows have changed."""
-    global _kept
     seen, known = overview(), entries()
-    if not (_kept and _kept[0] is seen and _kept[1] is known):
-        _kept = (seen, known, workflows_needing({file.place for file in seen.by_path.values()}))
-    return _kept[2]
+    return _by_file.get(Same(seen, known), lambda: workflows_needing({file.place for file in seen.by_path.values()}))
 
 
 def _installs() -> dict[str, int]:

@@ -21,6 +21,7 @@ from downloads.transfer import disk_space, partial_bytes
 from library.models import FileHash
 from presets.catalogue import Catalogue, catalogue
 from settings_app import preferences
+from values.kept import Kept, Same
 from volumes.file_names import composed, shown
 
 TOP_LEVEL = "(top level)"
@@ -134,16 +135,13 @@ class Overview:
         return sum(size * (len(identities) - 1) for size, identities in copies)
 
 
-_kept: tuple[ModelsIndex, Catalogue, tuple[object, ...], Overview] | None = None
+_overview: Kept[Overview] = Kept()
 
 
 def overview() -> Overview:
     """Derived anew only when the disk, the catalogue or the records have changed."""
-    global _kept
-    index, presets, stamp = models_index(), catalogue(), _stamp()
-    if not (_kept and _kept[0] is index and _kept[1] is presets and _kept[2] == stamp):
-        _kept = (index, presets, stamp, _look(index, presets))
-    return _kept[3]
+    index, presets = models_index(), catalogue()
+    return _overview.get((Same(index, presets), _stamp()), lambda: _look(index, presets))
 
 
 def _stamp() -> tuple[object, ...]:

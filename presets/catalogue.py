@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from presets import starter, templates_source
 from presets.document import BadDocument, Document, is_preset_id, parse_document
 from presets.path_conflicts import Rivals, find_rivals, warn_of_case, warn_of_rivals
 from presets.preset import Category, Preset, PresetFile
+from values.kept import Kept
 
 __all__ = ["Catalogue", "Category", "Preset", "PresetFile", "catalogue", "forget", "is_preset_id", "wanted_files"]
 
@@ -42,8 +42,7 @@ class _Stamp:
     size: int = -1  # no file
 
 
-_lock = threading.Lock()
-_known: tuple[_Stamp, Catalogue] | None = None
+_catalogue: Kept[Catalogue] = Kept()
 
 
 def catalogue() -> Catalogue:
@@ -51,21 +50,12 @@ def catalogue() -> Catalogue:
 
     Looks at the file's time at each call: another process may have refreshed it, and tells the pages at once.
     """
-    global _known
-    with _lock:
-        stamp = _stamp()
-        if _known and _known[0] == stamp:
-            return _known[1]
-        found = _read()
-        _known = (_stamp() if stamp.size < 0 else stamp, found)  # the starter may have been written just now
-        return found
+    return _catalogue.get(_stamp(), _read)
 
 
 def forget() -> None:
     """Look at the file again at the next question."""
-    global _known
-    with _lock:
-        _known = None
+    _catalogue.forget()
 
 
 def wanted_files(preset_id: str) -> Sequence[WantedFile] | None:

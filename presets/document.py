@@ -17,6 +17,7 @@ from downloads.inventory.scan import resolved
 from downloads.transfer import TransferError, parse_model_path
 from presets.preset import Category, Preset, PresetFile
 from presets.yaml_tree import BadDocument, Mapping, Node, Scalar, Sequence, Tagged, parse
+from values.words import on_or_off
 from webclient.url_policy import without_secrets
 from workflowfiles.names import clean_url, url_problem
 
@@ -47,7 +48,6 @@ OTHER_FOLDERS = frozenset(
     )
 )
 _IN_FRONT = re.compile(r"(?:\./)*(?:(?:comfyui/+)?models/+)+(?=.)", re.IGNORECASE)
-_YES, _NO = frozenset({"true", "yes", "y", "on", "1"}), frozenset({"false", "no", "n", "off", "0"})
 
 PRESETS_MAX, FILES_MAX, TAGS_MAX, CATEGORIES_MAX, PROBLEMS_MAX = 5000, 500, 50, 500, 100
 NAME_MAX, TEXT_MAX, TAG_MAX = 200, 4000, 60
@@ -131,10 +131,11 @@ def _clean(text: str, longest: int) -> str:
 
 
 def _flag(node: Node | None, name: str, faults: Faults) -> bool:
-    text = _text(node, name, faults).lower()
-    if node is not None and text not in {"", *_YES, *_NO}:
+    text = _text(node, name, faults)
+    switch = on_or_off(text)
+    if switch is None and node is not None and text:
         faults.add(node, f"“{name}” should be true or false.")
-    return text in _YES
+    return bool(switch)
 
 
 def _items(node: Node | None, name: str, faults: Faults, most: int) -> Iterator[Node]:

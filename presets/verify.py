@@ -10,12 +10,13 @@ from typing import Literal
 
 from downloads.inventory import scan
 from downloads.inventory.scan import FoundFile, canonical, models_index
-from downloads.inventory.state import file_sha256, vouches
+from downloads.inventory.state import vouches
 from downloads.models import DownloadHistory, ModelFile, RemoteFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, check_structure
 from extension_points import WantedFile
 from presets.catalogue import catalogue
+from volumes.checksum import sha256_of
 
 Verdict = Literal["ok", "unknown", "missing", "broken", "differs"]
 GoOn = Callable[[int], None]
@@ -90,7 +91,7 @@ def _verify(one: Expected, found: FoundFile, read: GoOn) -> Checked:
             return Checked(one, "differs", f"It has {found.size} bytes instead of {one.size}.", found=found)
         if not one.sha256:
             return Checked(one, "unknown", f"Its structure is sound; nobody recorded its SHA-256.{odd}", found=found)
-        sha256 = file_sha256(found.file, read)
+        sha256 = sha256_of(found.file, read)
     except TransferError as fault:
         return Checked(one, "broken", str(fault).partition(". ")[0].rstrip(".") + ".", found=found)
     except OSError as error:

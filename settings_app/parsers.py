@@ -7,6 +7,7 @@ from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from values.sizes import human_size, parse_size
+from values.words import on_or_off
 
 RawValue = str | int | float | bool | list[object] | dict[str, object] | None
 MOST_BYTES = 2**63 - 1
@@ -40,12 +41,10 @@ def integer(low: int, high: int) -> Callable[[RawValue], int]:
 def flag(raw: RawValue) -> bool:
     if isinstance(raw, bool):
         return raw
-    word = raw.strip().lower() if isinstance(raw, str) else ""
-    if word in {"on", "true", "yes", "1"}:
-        return True
-    if word in {"off", "false", "no", "0"}:
-        return False
-    raise ValueError(f"{_quoted(raw)} is neither on nor off.")
+    switch = on_or_off(raw) if isinstance(raw, str) else None
+    if switch is None:
+        raise ValueError(f"{_quoted(raw)} is neither on nor off.")
+    return switch
 
 
 def size(raw: RawValue) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from activity.models import Activity
 from settings_app import parsers
 from settings_app.models import SECRET_KEYS, Setting
 from settings_app.parsers import RawValue
+from values.kept import Kept
 
 Source = Literal["env", "stored", "default"]
 CACHE_SECONDS = 1.0  # the worker sees a change of Settings this late; the pages ask too often for a query each time
@@ -186,7 +186,7 @@ def store(key: str, raw: RawValue) -> Any:
 
 def forget() -> None:
     """Read the stored values anew at the next get()."""
-    _cache.clear()
+    _rows.forget()
 
 
 def problems() -> list[str]:
@@ -250,21 +250,20 @@ def _as_text(value: Any) -> str:
     return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
-_cache: dict[str, tuple[float, dict[str, str]]] = {}
+_rows: Kept[dict[str, str]] = Kept(CACHE_SECONDS, together=True)  # nobody waits for another's database
 
 
 def _stored() -> dict[str, str]:
-    now = time.monotonic()
-    read_at, rows = _cache.get("rows", (float("-inf"), {}))
-    if now - read_at < CACHE_SECONDS:
-        return rows
+    return _rows.get(None, _read_rows)
+
+
+def _read_rows() -> dict[str, str]:
     try:
-        rows = dict(Setting.objects.filter(key__in=PREFERENCES).values_list("key", "value"))
+        return dict(Setting.objects.filter(key__in=PREFERENCES).values_list("key", "value"))
     except DatabaseError as error:
         # No table yet, or locked: what was known last (or the defaults) is better than no page and no download.
         log.debug("Settings were not read: %s", error)
-    _cache["rows"] = (now, rows)
-    return rows
+        return _rows.last or {}
 
 
 _warned: set[tuple[str, str]] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import requests
 from django.views.decorators.debug import sensitive_variables
 
 from webclient import network_environment
+from webclient.networks import is_loopback
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0  # for each read, and (twice that) for all of them
@@ -89,16 +89,9 @@ def _host_that_may_see_it(endpoint: str) -> str:
     host = parts.hostname or ""
     if not host or parts.scheme not in {"http", "https"}:
         raise HubUnreachable("HF_ENDPOINT is not a web address. Set it like https://huggingface.co.")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise HubUnreachable(f"{host} is not asked: the token travels over https only. Set HF_ENDPOINT to https://…")
     return host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _refuse_by_status(status: int, host: str) -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the ground up; docs/architecture.md tells why. A room inside another one (downloads.transfer) has a level of its
 # own, and the name that fits a module best counts.
 LEVELS = (
-    ("extension_points", "volumes"),
+    ("extension_points", "values", "volumes"),
     ("modelfiles", "webclient"),
     ("workflowfiles", "hosts"),
     ("downloads.transfer",),

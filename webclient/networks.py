@@ -63,7 +63,16 @@ METADATA: tuple[IPv4Network | IPv6Network, ...] = (
     IPv6Network("fd20:ce::254/128"),  # Google
     IPv6Network("fe80::a9fe:a9fe/128"),  # OpenStack
 )
+LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 METADATA_NAMES = frozenset({"metadata.google.internal", "metadata.goog", "metadata", "instance-data.ec2.internal"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by name or by address, is this very machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host in LOOPBACK_NAMES or host.endswith(".localhost")
 
 
 def is_public(address: Address) -> bool:

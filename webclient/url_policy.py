@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsp
 import idna
 
 from webclient.errors import TransferError
-from webclient.networks import METADATA_NAMES, is_metadata, is_public
+from webclient.networks import METADATA_NAMES, is_loopback, is_metadata, is_public
 
 HUB_HOSTS = frozenset({"huggingface.co", "www.huggingface.co", "hf.co"})
 LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
@@ -322,7 +322,7 @@ class Hub:
     def may_see_token(self, url: str) -> bool:
         """Only the Hub itself, and only where nobody listens: https, or http on this very machine."""
         scheme, host, _ = origin(url)
-        return self.owns(url) and (scheme == "https" or _is_loopback(host))
+        return self.owns(url) and (scheme == "https" or is_loopback(host))
 
     def repository(self, url: str) -> str:
         """``ORG/REPO`` of a resolve URL; the path where it is none."""
@@ -343,10 +343,3 @@ class Hub:
 
 def _is_hub_host(parts: SplitResult) -> bool:
     return (parts.hostname or "").lower().removesuffix(".") in HUB_HOSTS
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
 
 from django.db import DatabaseError
 
 from comfyui.folders import custom_nodes
+from values.kept import Kept
 from volumes.file_names import shown
 
 SOURCE = "comfyui"
 MAX_AGE = 10.0  # seconds that the last answer is believed
 
-_lock = threading.Lock()
-_known: tuple[float, dict[str, Path]] | None = None
+_folders: Kept[dict[str, Path]] = Kept(MAX_AGE)
 
 
 def workflow_folders() -> dict[str, Path]:
     """By source: ``comfyui`` for the usual single user, ``comfyui-NAME`` for each further one."""
-    global _known
-    with _lock:
-        if _known is None or time.monotonic() - _known[0] >= MAX_AGE:
-            _known = (time.monotonic(), _look())
-        return _known[1]
+    return _folders.get(None, _look)
 
 
 def forget() -> None:
-    global _known
-    with _lock:
-        _known = None
+    _folders.forget()
 
 
 def _look() -> dict[str, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +16,7 @@ from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_i
 from downloads.models import RemoteFile
 from downloads.transfer import PART_SUFFIX, TransferError, parse_model_path, partial_bytes
 from presets.catalogue import Catalogue, Preset, PresetFile, catalogue
+from values.kept import Kept, Same
 from volumes.file_names import composed
 from workflowfiles import Atlas, KnownModel, ModelUse
 from workflowfiles.names import basename, is_generic, url_key
@@ -234,19 +234,14 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.lower()
 
 
-_lock = threading.Lock()
-_current: tuple[tuple[Any, ...], Matcher] | None = None
+_matcher: Kept[Matcher] = Kept()
 
 
 def matcher() -> Matcher:
     """The matcher of this moment: the same object while disk, catalogue and records stay as they are."""
-    global _current
     index, known = models_index(), catalogue()
     stamp = RemoteFile.objects.aggregate(count=Count("pk"), newest=Max("checked_at"))
-    key = (id(index), id(known), stamp["count"], stamp["newest"])
-    with _lock:
-        # The matcher holds index and catalogue, so that their ids cannot be given to others meanwhile.
-        if _current is None or _current[0] != key:
-            remotes = {remote.url: remote for remote in RemoteFile.objects.all()}
-            _current = (key, Matcher(index, known, remotes))
-        return _current[1]
+    return _matcher.get(
+        (Same(index, known), stamp["count"], stamp["newest"]),
+        lambda: Matcher(index, known, {remote.url: remote for remote in RemoteFile.objects.all()}),
+    )

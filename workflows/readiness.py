@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+from values.kept import Kept, Same
 from workflowfiles import Scan
-from workflows.library import Library, Workflow, forget, library
+from workflows.library import Workflow, forget, library
 from workflows.matching import Matcher, ModelState, matcher
 
 VERDICTS = ("ready", "fixable", "missing", "unknown", "unreadable", "not_workflow")
@@ -131,18 +131,13 @@ def install_id(workflow_id: str) -> str:
     return f"workflow:{slug}-{hashlib.sha256(workflow_id.encode()).hexdigest()[:8]}"
 
 
-_lock = threading.Lock()
-_known: tuple[Library, Matcher, dict[str, Entry]] | None = None
+_entries: Kept[dict[str, Entry]] = Kept()
 
 
 def entries() -> dict[str, Entry]:
     """Every workflow of the library by id; the same object while neither files nor disk nor catalogue change."""
-    global _known
-    at, shelf = matcher(), library()
-    with _lock:
-        if _known is None or _known[0] is not shelf or _known[1] is not at:
-            _known = (shelf, at, _judged(shelf.workflows.values(), at))
-        return _known[2]
+    at, known = matcher(), library()
+    return _entries.get(Same(known, at), lambda: _judged(known.workflows.values(), at))
 
 
 def find_entry(workflow_id: str) -> Entry | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
@@ -15,31 +14,27 @@ from downloads.inventory.scan import PART_SUFFIX, models_index
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus
 from downloads.transfer import LEAST_MISSING, DiskSpace, disk_space, reserved_bytes
 from settings_app import preferences
+from values.kept import Kept
 
-KEEP = 3.0  # seconds
-_known: tuple[tuple[Path, int, int], float, DiskSpace] | None = None
+KEEP_SECONDS = 3.0
+_by_quota: Kept[DiskSpace] = Kept(KEEP_SECONDS)
 
 
 def volume() -> DiskSpace:
     """Room on the models volume, by the declared quota and reserve. Cheap to call.
 
-    Counting what a quota has left walks all files, so its answer is kept for KEEP seconds.
+    Counting what a quota has left walks all files, so its answer is kept for KEEP_SECONDS.
     """
-    global _known
     root, quota = settings.MODELS_DIR, preferences.get("disk_quota")
     reserve = preferences.get("disk_reserve")
     if quota is None:
         return disk_space(root, None, reserve)
-    key, now = (root, quota, reserve), time.monotonic()
-    if _known is None or _known[0] != key or now - _known[1] > KEEP:
-        _known = (key, now, disk_space(root, quota, reserve))
-    return _known[2]
+    return _by_quota.get((root, quota, reserve), lambda: disk_space(root, quota, reserve))
 
 
 def forget() -> None:
     """Something was deleted or has arrived: look at the disk at the next question."""
-    global _known
-    _known = None
+    _by_quota.forget()
 
 
 def usable_bytes() -> int:

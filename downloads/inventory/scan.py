@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import stat
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 
@@ -21,6 +19,7 @@ import extension_points
 from downloads.inventory import extra_model_paths as extra_paths
 from downloads.inventory.extra_model_paths import ALIASES
 from downloads.inventory.keep_both import original
+from values.kept import Kept
 from volumes.file_names import composed, shown
 from volumes.files import OLD
 from volumes.locks import touch
@@ -117,17 +116,17 @@ _one_case: tuple[Path, bool] | None = None
 
 def _is_one_case(*, look: bool = False) -> bool:
     """Whether the models folder ignores case: asked again with each scan, since it may be mounted later."""
-    global _one_case
+    global _one_case  # not Kept: asked for each of thousands of paths
     folder: Path = settings.MODELS_DIR
     if look or _one_case is None or _one_case[0] is not folder:
         _one_case = (folder, ignores_case(folder))
     return _one_case[1]
 
 
-_lock = threading.Lock()
 _folders: dict[tuple[Path, str, Path], _Listing] = {}
 _look_again_at = 0.0
-_index: tuple[float, tuple[Any, ...], list[list[FoundFile]], ModelsIndex] | None = None
+_contents: Kept[list[list[FoundFile]]] = Kept(MAX_AGE)
+_index: Kept[ModelsIndex] = Kept()
 
 
 def models_index() -> ModelsIndex:
@@ -135,23 +134,20 @@ def models_index() -> ModelsIndex:
 
     While nothing changes on the disk it is the same object, so that what is derived from it can be kept with it.
     """
-    global _index
     roots = _all_roots()
-    key: tuple[Any, ...] = (_last_change(), *((kind, *map(str, folders)) for kind, folders in roots.items()))
-    with _lock:
-        if _index and time.monotonic() - _index[0] < MAX_AGE and _index[1] == (*key, _is_one_case()):
-            return _index[3]
-        key = (*key, _is_one_case(look=True))
-        contents = [
-            files
-            for kind, folders in roots.items()
-            for folder in folders
-            for files in _walk(folder, f"{kind}/" if kind else "", folder, set())
-        ]
-        same = _index is not None and _index[1] == key and _index[2] == contents
-        index = _index[3] if _index and same else _build(roots, contents)
-        _index = (time.monotonic(), key, contents, index)
-        return index
+    key = (_last_change(), *((kind, *map(str, folders)) for kind, folders in roots.items()))
+    contents = _contents.get(key, lambda: _look(roots))
+    return _index.get((key, _is_one_case(), contents), lambda: _build(roots, contents))
+
+
+def _look(roots: dict[str, list[Path]]) -> list[list[FoundFile]]:
+    _is_one_case(look=True)
+    return [
+        files
+        for kind, folders in roots.items()
+        for folder in folders
+        for files in _walk(folder, f"{kind}/" if kind else "", folder, set())
+    ]
 
 
 def changed() -> None:
@@ -175,11 +171,10 @@ def _last_change() -> int:
 
 def forget() -> None:
     """Something was published, moved or deleted by this process: look again at the next question."""
-    global _index, _look_again_at
-    with _lock:
-        _index = None
-        _look_again_at = 0.0
-        _folders.clear()
+    global _look_again_at
+    _contents.forget()
+    _look_again_at = 0.0
+    _folders.clear()
 
 
 def changed_in_place(files: Iterable[FoundFile]) -> bool:

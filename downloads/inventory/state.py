@@ -7,10 +7,8 @@ fetched again for that alone: copies, restored backups and some volumes keep no 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 HERE, UNVERIFIED, PARTIAL, MISSING, CONFLICT, BROKEN = (
@@ -23,7 +21,6 @@ HERE, UNVERIFIED, PARTIAL, MISSING, CONFLICT, BROKEN = (
 )
 SAME_TIME = 2_000_000_000  # ns; FAT keeps two seconds, some network file systems one
 PENDING = -1  # as a record's time: its file may not have its name yet, and an older one stands there
-BLOCK = 2**20  # bytes
 
 
 class Stamped(Protocol):
@@ -93,14 +90,3 @@ def contradicts(record: Record | None, found: Stamped, url: str, expected: str) 
 
 def is_here(state: str) -> bool:
     return state in {HERE, UNVERIFIED}
-
-
-def file_sha256(file: Path, read: Callable[[int], None] = lambda count: None) -> str:
-    """Hex. ``read`` is told of each block; what it raises ends the reading."""
-    digest = hashlib.sha256()
-    block = bytearray(BLOCK)
-    with file.open("rb", buffering=0) as source:
-        while count := source.readinto(block):
-            digest.update(memoryview(block)[:count])
-            read(count)
-    return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -26,6 +25,7 @@ from downloads.transfer.source import Source, SourceChanged
 from downloads.transfer.types import Facts, Options, Published, Tick, Wanted
 from hosts.locate import Located, locate
 from modelfiles.structure import check_open
+from volumes.checksum import sha256_of_open
 from webclient.client import Web
 from webclient.errors import RangeRefused, Stopped, TransferError, Transient, path_taken
 from webclient.url_policy import shown
@@ -146,7 +146,7 @@ class Transfer:
 
     def _hash_existing(self) -> str:
         with os.fdopen(open_beneath(self.wanted.root, self.wanted.path, os.O_RDONLY), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return sha256_of_open(file)
 
     # --- the same bytes, here already ---------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from downloads.inventory.keep_both import beside
 from downloads.inventory.knowledge import BROKEN, CONFLICT, Knowledge, is_here
 from downloads.inventory.local_copies import twins_of
 from downloads.inventory.scan import FoundFile, canonical
-from downloads.inventory.state import PENDING, contradicts, file_sha256, vouches
+from downloads.inventory.state import PENDING, contradicts, vouches
 from downloads.models import (
     LOOK_AHEAD,
     WAITING_REASONS,
@@ -52,6 +52,7 @@ from downloads.worker.db_retry import patiently
 from downloads.worker.reconcile import bytes_kept, take_stock
 from settings_app.hub_token import hub_token
 from values.sizes import human_size
+from volumes.checksum import sha256_of
 
 log = logging.getLogger(__name__)
 
@@ -214,7 +215,7 @@ class Install:
                     raise Stopped
 
             try:
-                self.hashed[key] = file_sha256(found.file, read)
+                self.hashed[key] = sha256_of(found.file, read)
             except OSError as error:
                 log.warning("%s cannot be read: %s", found.path, error)
                 self.hashed[key] = ""

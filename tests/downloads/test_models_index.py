@@ -30,8 +30,7 @@ def put(file: Path, data: bytes = b"weights", age: int = 60) -> Path:
 
 def look_again() -> scan.ModelsIndex:
     """As if the answer had become older than MAX_AGE, with the folders as they were remembered."""
-    assert scan._index
-    scan._index = (-scan.MAX_AGE, *scan._index[1:])
+    scan._contents.forget()
     return scan.models_index()
 
 

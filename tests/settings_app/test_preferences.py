@@ -150,7 +150,7 @@ def test_a_stored_value_that_is_nonsense_is_the_default_and_one_warning(caplog):
 
 def test_a_change_in_another_process_is_seen_within_a_second(monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr("settings_app.preferences.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("values.kept.time.monotonic", lambda: clock[0])
     assert preferences.get("rate_limit") == 0
     Setting.objects.create(key="rate_limit", value="1000000")
     assert preferences.get("rate_limit") == 0

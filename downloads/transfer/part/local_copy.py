@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -16,11 +15,11 @@ from pathlib import Path
 
 from downloads.transfer.disk.confined import delete_beneath, folder_beneath, open_beneath, stat_beneath
 from downloads.transfer.part.file import Partial
+from volumes.checksum import BLOCK, sha256_of_blocks
 from volumes.files import NO_LINKS, rename_over, sync_folder
 from webclient.errors import Stopped, folder_at_path, path_taken
 
 FICLONE = 0x40049409  # linux/fs.h
-BLOCK = 1 << 20
 LINK_SUFFIX = ".link"  # the new name until the caller has had its last word
 
 
@@ -43,10 +42,7 @@ class Twin:
         os.close(self.handle)
 
     def hexdigest(self) -> str:
-        digest = hashlib.sha256()
-        for _, block in self._blocks(0, self.size):
-            digest.update(block)
-        return digest.hexdigest()
+        return sha256_of_blocks(block for _, block in self._blocks(0, self.size))
 
     def _blocks(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         while start < end:
