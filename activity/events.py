@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.exceptions import ChannelFull
@@ -11,11 +10,13 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 from redis.exceptions import RedisError
 
+from activity.socket_messages import News
+
 GROUP = "dashboard"
 log = logging.getLogger(__name__)
 
 
-def broadcast(event: dict[str, Any]) -> None:
+def broadcast(event: News) -> None:
     """Send event to every open dashboard after the current transaction commits; at once where there is none.
 
     Never raises: a lost event delays a screen until the next heartbeat, and that must not fail the change it tells of.
@@ -23,7 +24,7 @@ def broadcast(event: dict[str, Any]) -> None:
     transaction.on_commit(lambda: _send(event), robust=True)
 
 
-def _send(event: dict[str, Any]) -> None:
+def _send(event: News) -> None:
     layer = get_channel_layer()
     if layer is None:
         return

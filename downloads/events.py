@@ -6,6 +6,7 @@ from django.db import transaction
 
 import extension_points
 from activity.events import broadcast
+from activity.socket_messages import EndNews
 
 
 def queue_updated() -> None:
@@ -13,21 +14,8 @@ def queue_updated() -> None:
     broadcast({"type": "queue_updated"})
 
 
-def download_ended(
-    kind: str, *, preset_id: str, download_id: int, file: str, reason: str, error: str, tries: int
-) -> None:
-    """``kind``: download_complete, download_failed or download_waiting. ``file`` is the path of the one in trouble."""
-    broadcast(
-        {
-            "type": kind,
-            "preset_id": preset_id,
-            "download_id": download_id,
-            "file": file,
-            "reason": reason,
-            "error": error,
-            "retry_count": tries,
-        }
-    )
+def download_ended(news: EndNews) -> None:
+    broadcast(news)
     queue_updated()
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from activity.fields import MaskedTextField
 from activity.models import Activity
+from activity.socket_messages import EndKind
 from downloads import events
 from downloads.inventory.scan import canonical
 from extension_points import WantedFile
@@ -344,16 +345,18 @@ class DownloadHistory(models.Model):
             events.queue_updated()
         return moved
 
-    def _tell_end(self, kind: str) -> None:
+    def _tell_end(self, kind: EndKind) -> None:
         in_trouble = self.files.exclude(error="").first()
         events.download_ended(
-            kind,
-            preset_id=self.preset_id,
-            download_id=self.pk,
-            file=in_trouble.path if in_trouble else "",
-            reason=self.reason,
-            error=self.error_message,
-            tries=self.attempts,
+            {
+                "type": kind,
+                "preset_id": self.preset_id,
+                "download_id": self.pk,
+                "file": in_trouble.path if in_trouble else "",
+                "reason": self.reason,
+                "error": self.error_message,
+                "retry_count": self.attempts,
+            }
         )
 
     # --- the one door ----------------------------------------------------------------------------------------------

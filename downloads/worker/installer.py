@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from activity.events import broadcast
 from activity.models import Activity
+from activity.socket_messages import ProgressNews
 from downloads.inventory import remote as facts
 from downloads.inventory import scan
 from downloads.inventory.destinations import Places
@@ -493,7 +494,7 @@ class Install:
         self._told = now
         totals = self._totals()
         left = totals["bytes_total"] - totals["bytes_done"]
-        event = {
+        event: ProgressNews = {
             "type": "download_progress",
             "preset_id": self.row.preset_id,
             "download_id": self.row.pk,
@@ -511,12 +512,8 @@ class Install:
             "connections": progress.connections,
         }
         if progress.status == "retrying":
-            event |= {
-                "attempt": progress.attempt,
-                "max_attempts": progress.max_attempts,
-                "retry_in": round(progress.retry_in),
-                "error": progress.error,
-            }
+            event["attempt"], event["max_attempts"] = progress.attempt, progress.max_attempts
+            event["retry_in"], event["error"] = round(progress.retry_in), progress.error
         broadcast(event)
 
     def _report_warnings(self) -> None:
