@@ -15,7 +15,8 @@ from django.utils import timezone
 from downloads.models import ENDED, DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.queue import census, newer, told_files
 from downloads.transfer_options import transfer_options
-from webclient.url_policy import Hub, masked
+from hosts.huggingface import Hub
+from webclient.url_policy import masked
 
 HISTORY_PAGE = 50  # rows
 BOARD_PAGE = 25  # rows of each status

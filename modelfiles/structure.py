@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import BinaryIO, TypeGuard
 
 from modelfiles.gguf import BrokenGguf, UnknownGguf, end_of_tensors
-from webclient.errors import TransferError
 
 MAX_HEADER = 100_000_000  # what the safetensors library accepts
 SNIFFED = 512  # bytes that tell a web page, a pointer and a pickle from a model
@@ -23,8 +22,12 @@ DTYPE_BITS = {
 }  # fmt: skip
 
 
+class NotAModel(ValueError):
+    """These bytes cannot be loaded as what their name says; the message is a sentence."""
+
+
 def check_structure(file: Path, name: str = "") -> list[str]:
-    """TransferError(not_a_model) for what cannot be loaded: empty, web page, LFS pointer, truncated, disguised.
+    """Raises NotAModel for what cannot be loaded: empty, web page, LFS pointer, truncated, disguised.
 
     What is odd without being wrong, or not known here, is answered as sentences: it is no reason to give bytes up.
     name is the name it is to have when it still stands under another one.
@@ -161,5 +164,5 @@ def _check_zip(source: BinaryIO, size: int, name: str) -> None:
         raise _no_model(name, "is truncated: the end of the archive is missing")
 
 
-def _no_model(name: str, what: str) -> TransferError:
-    return TransferError(f"{name} {what}. Nothing was installed under this name.", reason="not_a_model")
+def _no_model(name: str, what: str) -> NotAModel:
+    return NotAModel(f"{name} {what}.")

@@ -17,8 +17,8 @@ from downloads.inventory import remote
 from downloads.models import ModelFile
 from downloads.transfer import Facts, Options, Stopped, TransferError
 from downloads.transfer.background import Task
+from downloads.transfer.locate import probe_all
 from downloads.transfer_options import transfer_options
-from hosts.locate import probe_all
 from presets.preset import Preset, PresetFile
 from values.sizes import human_size
 from webclient.errors import Transient

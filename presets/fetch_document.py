@@ -11,7 +11,7 @@ from django.conf import settings
 
 from downloads.transfer import Options, Stopped, TransferError
 from presets.yaml_tree import DOCUMENT_MAX
-from webclient.client import NETWORK_ERRORS, Web
+from webclient.client import NETWORK_ERRORS, WebClient
 from webclient.url_policy import shown
 
 DEADLINE = 30.0  # seconds for everything
@@ -31,7 +31,7 @@ def fetch_document(url: str, deadline: float = DEADLINE) -> bytes:
     """At most DOCUMENT_MAX + 1 bytes. ``deadline`` in seconds. Raises Unreachable, Unacceptable."""
     options = Options(allow_private_hosts=settings.ALLOW_PRIVATE_HOSTS, read_timeout=deadline)
     host = urlsplit(shown(url)).netloc or "the address"
-    with Web(options) as web:
+    with WebClient(options) as web:
         # A server that sends a byte now and then never meets a time-out of its own: end the sockets instead.
         watchdog = threading.Timer(deadline, web.sockets.shut)
         watchdog.daemon = True
@@ -55,7 +55,7 @@ def fetch_document(url: str, deadline: float = DEADLINE) -> bytes:
             watchdog.cancel()
 
 
-def _follow(web: Web, url: str) -> requests.Response:
+def _follow(web: WebClient, url: str) -> requests.Response:
     for _ in range(HOPS_MAX + 1):
         response = web.get(url)
         if response.status_code == 200:

@@ -23,8 +23,9 @@ from downloads.models import DownloadHistory, ModelFile
 from downloads.queue import enqueue
 from downloads.transfer import TransferError, parse_model_path
 from extension_points import WantedFile
+from hosts.huggingface import Hub
 from volumes.file_names import composed, on_one_line, shown
-from webclient.url_policy import Hub, is_signed
+from webclient.url_policy import is_signed
 from workflowfiles.names import clean_url, url_problem
 
 FORMAT = 1

@@ -13,8 +13,8 @@ from downloads.inventory.scan import FoundFile, canonical, models_index
 from downloads.inventory.state import vouches
 from downloads.models import DownloadHistory, ModelFile, RemoteFile
 from downloads.queue import enqueue
-from downloads.transfer import TransferError, check_structure
 from extension_points import WantedFile
+from modelfiles.structure import NotAModel, check_structure
 from presets.catalogue import catalogue
 from volumes.checksum import sha256_of
 
@@ -92,8 +92,8 @@ def _verify(one: Expected, found: FoundFile, read: GoOn) -> Checked:
         if not one.sha256:
             return Checked(one, "unknown", f"Its structure is sound; nobody recorded its SHA-256.{odd}", found=found)
         sha256 = sha256_of(found.file, read)
-    except TransferError as fault:
-        return Checked(one, "broken", str(fault).partition(". ")[0].rstrip(".") + ".", found=found)
+    except NotAModel as fault:
+        return Checked(one, "broken", str(fault), found=found)
     except OSError as error:
         return Checked(one, "broken", f"It cannot be read ({error.strerror}).", found=found)
     if sha256 != one.sha256:

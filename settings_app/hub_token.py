@@ -127,7 +127,7 @@ def validate_token(token: str) -> whoami.Identity:
 
     Raises BadToken, whoami.InvalidToken, or whoami.HubUnreachable, each with a sentence.
     """
-    return whoami.ask(settings.HF_ENDPOINT, checked(token))
+    return whoami.ask(settings.HF_ENDPOINT, checked(token), allow_private_hosts=settings.ALLOW_PRIVATE_HOSTS)
 
 
 @sensitive_variables("value")

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import requests
 from django.views.decorators.debug import sensitive_variables
 
-from webclient import network_environment
-from webclient.networks import is_loopback
+from downloads.transfer import Options
+from hosts.huggingface import Hub, HubCredentials, whoami
+from webclient.client import NETWORK_ERRORS, WebClient, explain
+from webclient.errors import TransferError
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0  # for each read, and (twice that) for all of them
@@ -48,48 +50,39 @@ class Identity:
         return f"{self.username}, with {kind}: gated files can be fetched once their licence is accepted.{more}"
 
 
-class _Bearer(requests.auth.AuthBase):
-    """As auth= and not as a header: requests would let a .netrc entry replace a header."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
 @sensitive_variables("token")
-def ask(endpoint: str, token: str) -> Identity:
+def ask(endpoint: str, token: str, *, allow_private_hosts: bool = False) -> Identity:
     """Raises InvalidToken or HubUnreachable."""
-    host = _host_that_may_see_it(endpoint)
+    hub = Hub(endpoint)
+    host = _host_that_may_see_it(hub)
+    options = Options(
+        allow_private_hosts=allow_private_hosts, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+    )
     try:
-        with requests.get(
-            f"{endpoint}/api/whoami-v2",
-            auth=_Bearer(token),
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            allow_redirects=False,
-            stream=True,
-        ) as answer:
+        with WebClient(options, HubCredentials(hub, token)) as client, whoami(client, hub) as answer:
             _refuse_by_status(answer.status_code, host)
             body = _read(answer, host)
-    except requests.Timeout as error:
-        raise HubUnreachable(f"{host} did not answer in time. Try again in a moment.") from error
-    except (requests.RequestException, OSError, ValueError) as error:
-        # OSError: a file of authorities that is not there; ValueError: a proxy variable that is no address.
-        if problem := network_environment.problem(host):
-            raise HubUnreachable(problem) from error
-        raise HubUnreachable(f"{host} cannot be reached. Check this machine's network, then try again.") from error
+    except TransferError as refusal:
+        raise HubUnreachable(_why(refusal, refusal.__cause__, host)) from refusal
+    except NETWORK_ERRORS as error:  # in the middle of the answer
+        raise HubUnreachable(_why(explain(error, endpoint), error, host)) from error
     return _identity(body, host)
 
 
-def _host_that_may_see_it(endpoint: str) -> str:
-    parts = urlsplit(endpoint)
+def _why(refusal: TransferError, cause: BaseException | None, host: str) -> str:
+    if isinstance(cause, requests.Timeout):
+        return f"{host} did not answer in time. Try again in a moment."
+    if not refusal.retry:  # an address that is never asked, authorities that are not there, a proxy that is none
+        return str(refusal)
+    return f"{host} cannot be reached. Check this machine's network, then try again."
+
+
+def _host_that_may_see_it(hub: Hub) -> str:
+    parts = urlsplit(hub.endpoint)
     host = parts.hostname or ""
     if not host or parts.scheme not in {"http", "https"}:
         raise HubUnreachable("HF_ENDPOINT is not a web address. Set it like https://huggingface.co.")
-    if parts.scheme == "http" and not is_loopback(host):
+    if not hub.may_see_token(hub.endpoint):
         raise HubUnreachable(f"{host} is not asked: the token travels over https only. Set HF_ENDPOINT to https://…")
     return host
 

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = (
     ("extension_points", "values", "volumes"),
     ("modelfiles", "webclient"),
-    ("workflowfiles", "hosts"),
+    ("hosts",),
+    ("workflowfiles",),  # a link in a note is judged by the host that it names
     ("downloads.transfer",),
     ("activity",),
     ("settings_app",),

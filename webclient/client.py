@@ -10,7 +10,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 import urllib3
@@ -21,9 +21,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, LocationParseError, NameResolutionError
 from urllib3.exceptions import SSLError as Urllib3SSLError
 
-from downloads.transfer.types import Options
-from hosts import stale_tokens
 from webclient import network_environment
+from webclient.credentials import Anonymous, Credentials
 from webclient.errors import Stopped, TransferError, Transient
 from webclient.url_policy import check_address, check_peer, shown
 
@@ -85,11 +84,6 @@ class Sockets:
             sockets, self._open = self._open, set()
         for sock in sockets:
             shut(sock)
-
-
-def can_be_sent(token: str) -> bool:
-    """Whether a token fits into a header. One that does not (a line break, an invisible character) is none."""
-    return token.isascii() and token.isprintable() and " " not in token
 
 
 def shut(sock: socket.socket) -> None:
@@ -172,11 +166,29 @@ class _NoCredentials(requests.auth.AuthBase):
         return request
 
 
-class Web:
-    """The HTTP of one transfer, shared by its threads. `close` ends every request at once."""
+class ClientOptions(Protocol):
+    """Times in seconds. ``ca_bundle`` is a file of authorities, "" leaves it to REQUESTS_CA_BUNDLE and the system."""
 
-    def __init__(self, options: Options) -> None:
+    @property
+    def allow_private_hosts(self) -> bool: ...
+    @property
+    def connect_timeout(self) -> float: ...
+    @property
+    def read_timeout(self) -> float: ...
+    @property
+    def ca_bundle(self) -> str: ...
+
+
+class WebClient:
+    """The HTTP of one piece of work, shared by its threads. `close` ends every request at once.
+
+    Nobody else opens connections to hosts of models, and nobody else attaches a token: `_headers` does, to what the
+    credentials name.
+    """
+
+    def __init__(self, options: ClientOptions, credentials: Credentials | None = None) -> None:
         self.options = options
+        self.credentials: Credentials = credentials or Anonymous()
         self.sockets = Sockets(options.allow_private_hosts)
         self.session = requests.Session()
         self.session.auth = _NoCredentials()
@@ -184,13 +196,24 @@ class Web:
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, _Adapter(self.sockets))
 
-    def get(self, url: str, headers: Mapping[str, str] | None = None, *, token: str = "") -> requests.Response:
-        """One GET, the body not read yet. Raises TransferError (forbidden_address), Transient, Stopped."""
-        check_address(url, self.options.allow_private_hosts)
+    def carries_token(self, url: str) -> bool:
+        """Whether a request to this URL would carry a token."""
+        return bool(self.credentials.token_for(url))
+
+    def _headers(self, url: str, headers: Mapping[str, str] | None, anonymous: bool) -> dict[str, str]:
         # Accept-Encoding: what arrives must be the file's own bytes, or offsets mean nothing.
         sent = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", **(headers or {})}
-        if token and can_be_sent(token):
+        if not anonymous and (token := self.credentials.token_for(url)):
             sent["Authorization"] = f"Bearer {token}"
+        return sent
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, anonymous: bool = False) -> requests.Response:
+        """One GET, the body not read yet. Raises TransferError (forbidden_address), Transient, Stopped.
+
+        It carries the token of the host, where the URL may see one, unless it is to be anonymous.
+        """
+        check_address(url, self.options.allow_private_hosts)
+        sent = self._headers(url, headers, anonymous)
         for left in range(MOST_KEPT, -1, -1):
             self.sockets.mine.fresh = left == 0
             try:
@@ -203,18 +226,19 @@ class Web:
                     raise explain(error, url) from error
         raise AssertionError("the last try counts as fresh")
 
-    def get_as(self, url: str, token: str, headers: Mapping[str, str] | None = None) -> requests.Response:
-        """`get` with a token of the Hub, and once more without it where the Hub refuses the token, or may mean it."""
-        endpoint = self.options.hub_endpoint.rstrip("/")
-        if not token or stale_tokens.is_stale(endpoint, token):
-            return self.get(url, headers)
-        response = self.get(url, headers, token=token)
+    def get_or_without(
+        self, url: str, headers: Mapping[str, str] | None = None, *, anonymous: bool = False
+    ) -> requests.Response:
+        """`get`, and once more without the token where the host refuses it, or may mean it."""
+        if anonymous or not self.carries_token(url) or self.credentials.is_refused(url):
+            return self.get(url, headers, anonymous=True)
+        response = self.get(url, headers)
         if response.status_code not in {400, 401, 403}:
             return response
         response.close()
-        bare = self.get(url, headers)
+        bare = self.get(url, headers, anonymous=True)
         if response.status_code == 401 and bare.status_code < 400:
-            stale_tokens.note(endpoint, token)
+            self.credentials.refuse(url)
         if response.status_code == 401 or bare.status_code not in {400, 401, 403, 404}:
             return bare
         bare.close()
@@ -234,7 +258,7 @@ class Web:
         self.sockets.shut()
         self.session.close()
 
-    def __enter__(self) -> Web:
+    def __enter__(self) -> WebClient:
         return self
 
     def __exit__(

@@ -62,11 +62,3 @@ class Transient(TransferError):
 
     def __init__(self, message: str, *, wait: float | None = None, reason: str = "network") -> None:
         super().__init__(message, reason=reason, retry=True, wait=wait)
-
-
-class LinkExpired(Exception):
-    """A signed link is over: ask the original address again."""
-
-
-class RangeRefused(Exception):
-    """The server does not continue where it was asked to; only the whole file can be had."""

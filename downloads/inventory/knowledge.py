@@ -29,7 +29,8 @@ from downloads.inventory.state import (
     vouches,
 )
 from downloads.models import ModelFile, RemoteFile
-from downloads.transfer import LINK_SUFFIX, TransferError, check_structure, partial_bytes
+from downloads.transfer import LINK_SUFFIX, partial_bytes
+from modelfiles.structure import NotAModel, check_structure
 
 __all__ = ["BROKEN", "CONFLICT", "HERE", "MISSING", "PARTIAL", "UNVERIFIED", "Knowledge", "Record", "is_here"]
 
@@ -167,6 +168,6 @@ def _is_complete(file: str, size: int, mtime_ns: int) -> bool:
     """Cached by path, size and time: the header is read once per version of the file. Raises OSError."""
     try:
         check_structure(Path(file))
-    except TransferError:
+    except NotAModel:
         return False
     return size > 0

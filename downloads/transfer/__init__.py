@@ -12,6 +12,7 @@ from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space import DiskSpace, disk_space
 from downloads.transfer.disk.space_needed import LEAST_MISSING
 from downloads.transfer.fetch import fetch
+from downloads.transfer.locate import peek, probe, probe_all
 from downloads.transfer.part.file import (
     PART_SUFFIX,
     STATE_SUFFIX,
@@ -22,9 +23,8 @@ from downloads.transfer.part.file import (
     take_along,
 )
 from downloads.transfer.part.local_copy import LINK_SUFFIX
-from downloads.transfer.types import Facts, Options, Progress, Published, Tick, Wanted
-from hosts.locate import peek, probe, probe_all
-from modelfiles.structure import check_structure
+from downloads.transfer.types import Options, Progress, Published, Tick, Wanted
+from hosts.answers import Facts
 from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
 from webclient.url_policy import check_address
 
@@ -43,7 +43,6 @@ __all__ = [
     "TransferError",
     "Wanted",
     "check_address",
-    "check_structure",
     "delete_beneath",
     "discard_partial",
     "disk_space",

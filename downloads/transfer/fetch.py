@@ -12,6 +12,8 @@ from downloads.transfer.backoff import Patience
 from downloads.transfer.disk.confined import open_beneath, stat_beneath, storage_refusal
 from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space_needed import check_reserve, check_room, without_room
+from downloads.transfer.errors import RangeRefused, no_model_is_a_refusal
+from downloads.transfer.locate import locate, web_client
 from downloads.transfer.part.file import PART_SUFFIX, Partial, discard_partial, partial_bytes
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.part.journal import Identity
@@ -22,12 +24,13 @@ from downloads.transfer.segments.pool import ConnectionPool
 from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.tuner import Tuner
 from downloads.transfer.source import Source, SourceChanged
-from downloads.transfer.types import Facts, Options, Published, Tick, Wanted
-from hosts.locate import Located, locate
+from downloads.transfer.types import Options, Published, Tick, Wanted
+from hosts.answers import Facts, Located
+from hosts.huggingface import Hub
 from modelfiles.structure import check_open
 from volumes.checksum import sha256_of_open
-from webclient.client import Web
-from webclient.errors import RangeRefused, Stopped, TransferError, Transient, path_taken
+from webclient.client import WebClient
+from webclient.errors import Stopped, TransferError, Transient, path_taken
 from webclient.url_policy import shown
 
 MAX_CHANGES = 3  # times a file may change under our hands before we give up
@@ -46,9 +49,9 @@ def fetch(
     """
     wanted = replace(wanted, path=_checked(wanted))
     place = wanted.root / wanted.path
-    with Web(options) as web:
+    with web_client(options) as client:
         try:
-            return Transfer(web, wanted, options, tick, facts).run(publish)
+            return Transfer(client, wanted, options, tick, facts).run(publish)
         except OSError as error:  # a disk that fails in a way that has no name yet, a folder that vanished
             sentence = f"{place} could not be written: {error.strerror or error}. Check the volume, then retry."
             raise storage_refusal(error, place) or TransferError(sentence, reason="not_writable") from error
@@ -69,8 +72,9 @@ def _checked(wanted: Wanted) -> str:
 class Transfer:
     """One call of fetch."""
 
-    def __init__(self, web: Web, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None) -> None:
-        self.web, self.wanted, self.options, self.earlier = web, wanted, options, facts
+    def __init__(self, client: WebClient, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None) -> None:
+        self.client, self.wanted, self.options, self.earlier = client, wanted, options, facts
+        self.hub = Hub(options.hub_endpoint)
         self.warnings: list[str] = []
         self.fetched = 0  # bytes received by this call
         self.changes = 0
@@ -84,7 +88,7 @@ class Transfer:
     def run(self, publish: Publish | None) -> Published:
         self.patience.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
         self.patience.bytes_total = self.earlier.size if self.earlier else None
-        place = self.patience.through(lambda: locate(self.web, self.wanted.url))
+        place = self.patience.through(lambda: locate(self.client, self.hub, self.wanted.url))
         self._check_expected(place.facts)
         self.patience.bytes_total = place.facts.size
         if place.facts.warning:
@@ -105,7 +109,7 @@ class Transfer:
                 self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
             self._furthest = self.patience.bytes_done = partial.bytes_done
             try:
-                return self._bring(partial, Source(self.web, place), publish)
+                return self._bring(partial, Source(self.client, self.hub, place), publish)
             except TransferError as refusal:
                 if refusal.reason in {"not_a_model", "checksum_mismatch"} and not refusal.retry:
                     partial.discard()  # these bytes are good for nothing
@@ -303,7 +307,7 @@ class Transfer:
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish | None) -> Published:
-        with os.fdopen(os.dup(partial.handle), "rb") as file:
+        with os.fdopen(os.dup(partial.handle), "rb") as file, no_model_is_a_refusal():
             self.warnings.extend(check_open(file, size, self.wanted.path.rpartition("/")[2]))
         found = self.teller.watch(lambda: partial.finish(size), lambda: size, size)
         result = self._published(found, digest, facts)

@@ -9,12 +9,14 @@ from contextlib import ExitStack
 import requests
 from urllib3.response import HTTPResponse
 
+from downloads.transfer.errors import LinkExpired, RangeRefused
+from downloads.transfer.locate import REDIRECTS, locate
 from downloads.transfer.part.journal import Identity
-from downloads.transfer.types import Facts
-from hosts.locate import REDIRECTS, Located, is_over, locate
-from hosts.refusals import TRANSIENT_STATUSES, busy, host_refusal
-from webclient.client import Web, compression, is_page, number
-from webclient.errors import LinkExpired, RangeRefused, TransferError, Transient
+from hosts import direct
+from hosts.answers import TRANSIENT_STATUSES, Facts, Located, busy, is_over
+from hosts.huggingface import Hub
+from webclient.client import WebClient, compression, is_page, number
+from webclient.errors import TransferError, Transient
 from webclient.url_policy import next_hop, origin, shown
 
 CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
@@ -32,8 +34,9 @@ class SourceChanged(Exception):
 
 
 class Source:
-    def __init__(self, web: Web, place: Located) -> None:
-        self.web = web
+    def __init__(self, client: WebClient, hub: Hub, place: Located) -> None:
+        self.client = client
+        self.hub = hub
         self.place = place
         self._lock = threading.Lock()
         self._stale = False
@@ -57,7 +60,7 @@ class Source:
             self._stale = self._stale or place is self.place
 
     def _renew(self) -> None:
-        fresh = locate(self.web, self.facts.url)
+        fresh = locate(self.client, self.hub, self.facts.url)
         known, now = Identity.of(self.facts), Identity.of(fresh.facts)
         # A host that says nothing but the size: a link that ended is no reason to start over again and again.
         if not now.same_bytes(known) and not (now == known and now.size is not None and now.says_nothing):
@@ -97,14 +100,14 @@ class Source:
 
     def _get(self, place: Located, headers: dict[str, str]) -> requests.Response:
         """Ask the link; hosts that sign per request redirect here as well."""
-        url, token = place.link, self.web.options.token if place.carries_token else ""
+        url = place.link
         for _ in range(MAX_HOPS):
-            response = self.web.get_as(url, token, headers)
+            response = self.client.get_or_without(url, headers, anonymous=place.anonymous)
             if response.status_code not in REDIRECTS:
                 return response
-            target = next_hop(url, response.headers.get("Location", ""), self.web.options.allow_private_hosts)
+            target = next_hop(url, response.headers.get("Location", ""), self.client.options.allow_private_hosts)
             response.close()
-            url, token = target, ""
+            url = target
         raise Transient(f"{shown(url)} redirects in a circle. It is tried again.")
 
     def _check_range(self, response: requests.Response, place: Located, start: int) -> None:
@@ -158,7 +161,7 @@ class Source:
 
     def _ask_again(self, place: Located) -> Located:
         """What the original address has now, provably the bytes we have; SourceChanged when it is not."""
-        fresh = locate(self.web, place.facts.url)
+        fresh = locate(self.client, self.hub, place.facts.url)
         known, now = Identity.of(place.facts), Identity.of(fresh.facts)
         if not now.same_bytes(known) and not _differ_by_machine(fresh.facts, place.facts):
             raise SourceChanged(fresh)
@@ -171,8 +174,8 @@ class Source:
         if status in OVER and place.link != place.facts.url:
             # An expiry after Expires, or when the link was good a moment ago; else a refusal that may stay one.
             ended = is_over(place.expires, ahead=0) or place is self._proven
-            return LinkExpired() if ended else Refused(host_refusal(place.link, response))
-        return host_refusal(place.link, response)
+            return LinkExpired() if ended else Refused(direct.refusal(place.link, response))
+        return direct.refusal(place.link, response)
 
 
 def range_end(response: requests.Response) -> int:

@@ -36,21 +36,6 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a host says of a URL before the first byte is fetched."""
-
-    url: str
-    size: int | None = None
-    sha256: str = ""  # "" when the host does not say
-    etag: str = ""  # the Hub's own, else a strong one; "" when there is none
-    commit: str = ""
-    modified: str = ""  # Last-Modified as sent, the identity of last resort
-    resumable: bool = False
-    gated: bool = False
-    warning: str = ""  # for example: the token was refused and left out
-
-
-@dataclass(frozen=True)
 class Wanted:
     """One file to bring. path is relative to root and comes from outside.
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from downloads.models import DownloadHistory, FileStatus
-from webclient.url_policy import Hub
+from hosts.huggingface import Hub
 
 ENDED_FILES = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
 LONGEST = 900.0  # seconds; a host that asks for more is asked again after that

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from downloads.transfer import Options, Progress, Published, Stopped, TransferError, Wanted, fetch
-from downloads.transfer.types import Facts
+from hosts.answers import Facts
 from tests.fakehub import FakeHub, File
 
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from downloads.transfer import Options, Progress, TransferError, check_address, probe
+from hosts.huggingface import Hub
 from tests.fakehub import FakeHub, safetensors_bytes
 from tests.transfer.conftest import Bringer, quick
-from webclient.url_policy import Hub, check_peer, is_signed, masked, next_hop, without_secrets, without_signature
+from webclient.url_policy import check_peer, is_signed, masked, next_hop, without_secrets, without_signature
 
 NEVER = [
     "ftp://example.org/a", "file:///etc/passwd", "gopher://x/", "javascript:alert(1)", "//example.org/a",

@@ -16,11 +16,12 @@ from urllib.parse import quote
 import pytest
 
 from downloads.transfer import partial_bytes, probe
-from hosts.locate import expiry
+from hosts.answers import expiry
+from hosts.huggingface import Hub
 from tests.fakehub import FakeHub
 from tests.transfer.conftest import Bringer, quick
 from tests.transfer.odd_server import Talk, odd_server
-from webclient.url_policy import Hub, next_hop
+from webclient.url_policy import next_hop
 
 SIZE = 6_000_000
 PLACE = "vae/a.safetensors"

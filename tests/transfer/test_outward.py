@@ -10,7 +10,7 @@ import certifi
 import pytest
 
 from downloads.transfer import Options, TransferError
-from webclient.client import Web
+from webclient.client import WebClient
 from webclient.network_environment import adopt_certificates, certificate_problem
 
 
@@ -22,7 +22,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_refusal_names_the_file_of_authorities_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such.pem")
-    with Web(Options(allow_private_hosts=True)) as web, pytest.raises(TransferError) as caught:
+    with WebClient(Options(allow_private_hosts=True)) as web, pytest.raises(TransferError) as caught:
         web.get("https://127.0.0.1:1/x")
     assert "REQUESTS_CA_BUNDLE names /no/such.pem, which is not there" in str(caught.value)
 
@@ -30,7 +30,7 @@ def test_a_refusal_names_the_file_of_authorities_that_is_not_there(monkeypatch: 
 @pytest.mark.skipif(importlib.util.find_spec("socks") is not None, reason="PySocks is here, so it works")
 def test_a_refusal_names_the_socks_proxy_that_cannot_be_spoken_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-    with Web(Options(allow_private_hosts=True)) as web, pytest.raises(TransferError) as caught:
+    with WebClient(Options(allow_private_hosts=True)) as web, pytest.raises(TransferError) as caught:
         web.get("http://files.example/x")
     assert "ALL_PROXY names a SOCKS proxy" in str(caught.value)
 

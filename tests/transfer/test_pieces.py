@@ -25,8 +25,8 @@ from downloads.transfer.part.ranges import Extents
 from downloads.transfer.segments.plan import LARGEST, SMALLEST, Plan
 from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.tuner import WINDOW, Sample, Tuner
-from hosts.locate import expiry, is_over
-from hosts.refusals import LIMIT_HINT, asked_pause, busy
+from hosts.answers import asked_pause, busy, expiry, is_over
+from hosts.huggingface import LIMIT_HINT
 from tests.fakehub import FakeHub
 from tests.transfer.conftest import Bringer
 from webclient.client import number

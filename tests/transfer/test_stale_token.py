@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from downloads.transfer import Facts, Options, TransferError, probe, probe_all
+from downloads.transfer.locate import peek
 from hosts import stale_tokens
-from hosts.locate import peek
 from tests.fakehub import FakeHub, safetensors_bytes
 from tests.transfer.conftest import Bringer, quick
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from downloads.transfer import TransferError, check_structure
+from modelfiles.structure import NotAModel, check_structure
 from tests.fakehub import FakeHub, gguf_bytes, safetensors_bytes
 from tests.transfer.conftest import Bringer
 
@@ -126,9 +126,8 @@ def test_what_is_odd_is_fetched_with_a_warning(hub: FakeHub, bring: Bringer) -> 
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_model_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(BAD[name])
-    with pytest.raises(TransferError) as refused:
+    with pytest.raises(NotAModel) as refused:
         check_structure(tmp_path / name)
-    assert refused.value.reason == "not_a_model"
     assert str(refused.value).startswith(name)
 
 
@@ -149,5 +148,5 @@ def test_metadata_of_every_kind_is_walked(tmp_path: Path) -> None:
     file.write_bytes(whole)
     check_structure(file)
     file.write_bytes(whole[:-1])
-    with pytest.raises(TransferError, match="truncated"):
+    with pytest.raises(NotAModel, match="truncated"):
         check_structure(file)

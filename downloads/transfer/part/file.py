@@ -27,7 +27,7 @@ from downloads.transfer.disk.confined import (
 from downloads.transfer.part import journal as state
 from downloads.transfer.part.journal import Identity
 from downloads.transfer.part.ranges import Extents
-from downloads.transfer.types import Facts
+from hosts.answers import Facts
 from volumes.files import OLD, recover, rename_over, sync_file, sync_folder
 from volumes.locks import lock_open_file
 from webclient.errors import TransferError, folder_at_path, path_taken

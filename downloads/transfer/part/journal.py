@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 from downloads.transfer.part.ranges import Extents
-from downloads.transfer.types import Facts
+from hosts.answers import Facts
 
 LARGEST = 1 << 20  # bytes of journal before it is written anew
 

@@ -10,16 +10,17 @@ from typing import Protocol
 import requests
 
 from downloads.transfer.background import Task
+from downloads.transfer.errors import LinkExpired, no_model_is_a_refusal
 from downloads.transfer.part.file import Partial
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.segments.plan import Piece, Plan
 from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.throughput import RateMeter
 from downloads.transfer.source import Refused, Source, range_end
-from hosts.locate import Located
+from hosts.answers import Located
 from modelfiles.structure import SNIFFED, sniff
 from webclient.client import NETWORK_ERRORS, compression, explain, number, shut
-from webclient.errors import LinkExpired, TransferError, Transient
+from webclient.errors import TransferError, Transient
 
 MOST_READ = 1 << 20  # bytes at once; room for twice what came last time keeps slow connections small
 LEAST_READ = 64 << 10
@@ -196,7 +197,8 @@ class Connection:
 
     def _write(self, piece: Piece, batch: list[bytes]) -> None:
         if piece.position == 0:
-            sniff(b"".join(batch)[:SNIFFED], self.pool.name)
+            with no_model_is_a_refusal():
+                sniff(b"".join(batch)[:SNIFFED], self.pool.name)
         length = sum(map(len, batch))
         if self.pool.partial.write(self.pool.generation, piece.position, batch, length):
             piece.position += length

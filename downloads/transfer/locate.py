@@ -4,35 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from queue import Empty, SimpleQueue
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
 from downloads.transfer.background import Task
 from downloads.transfer.backoff import Patience, Pauses
-from downloads.transfer.types import Facts, Options, Progress, Tick, keep_going
-from hosts import stale_tokens
-from hosts.refusals import (
-    LIMIT_HINT,
-    TRANSIENT_STATUSES,
-    busy,
-    host_refusal,
-    hub_refusal,
-    is_gate,
-    is_the_tokens_fault,
-    may_be_the_tokens_fault,
-    message_of,
-)
+from downloads.transfer.errors import no_model_is_a_refusal
+from downloads.transfer.types import Options, Progress, Tick, keep_going
+from hosts import direct, huggingface
+from hosts.answers import TRANSIENT_STATUSES, Facts, Located, busy, expiry, message_of
+from hosts.huggingface import LIMIT_HINT, Hub, HubCredentials, is_gate, is_the_tokens_fault, may_be_the_tokens_fault
 from modelfiles.structure import sniff
-from webclient.client import NETWORK_ERRORS, Web, can_be_sent, compression, explain, is_page, number
+from webclient.client import NETWORK_ERRORS, WebClient, compression, explain, is_page, number
 from webclient.errors import Stopped, TransferError, Transient
-from webclient.url_policy import Hub, check_address, next_hop, shown
+from webclient.url_policy import check_address, next_hop, shown
 
 MAX_HOPS = 10
 MOST_SAID = 8 << 20  # bytes about a repository: its list of files can be long
@@ -43,35 +33,32 @@ LEFT_OUT = "The saved Hugging Face token is not valid; this file needs none and 
 UNNEEDED = "This file was refused to the saved Hugging Face token; it needs none and was fetched without it."
 
 
-@dataclass(frozen=True)
-class Located:
-    """Facts, and the address that sends the bytes. link is never stored: it may be signed and expires."""
-
-    facts: Facts
-    link: str
-    expires: float | None  # seconds since the epoch
-    carries_token: bool = False
+def web_client(options: Options) -> WebClient:
+    """A client that carries the token to the Hub, and to nobody else."""
+    return WebClient(options, HubCredentials(Hub(options.hub_endpoint), options.token))
 
 
 def probe(url: str, options: Options, tick: Tick = keep_going) -> Facts:
     """What the host says of a URL, no byte of the file fetched. Raises TransferError, and Stopped by the tick."""
-    with Web(options) as web:
-        return Patience(options, tick).through(lambda: locate(web, url)).facts
+    hub = Hub(options.hub_endpoint)
+    with web_client(options) as client:
+        return Patience(options, tick).through(lambda: locate(client, hub, url)).facts
 
 
 def peek(url: str, options: Options, name: str) -> None:
     """Read the first bytes only: TransferError(not_a_model) when they cannot be what `name` says."""
-    with Web(options) as web:
-        place = locate(web, url)
+    with web_client(options) as client:
+        place = locate(client, Hub(options.hub_endpoint), url)
         headers = {"Range": "bytes=0-511"}
-        with web.get_as(place.link, options.token if place.carries_token else "", headers) as response:
+        with client.get_or_without(place.link, headers, anonymous=place.anonymous) as response:
             try:
                 head = response.raw.read(512, decode_content=False)
             except NETWORK_ERRORS as error:
                 raise explain(error, url) from error
             if response.status_code not in {200, 206}:
-                raise host_refusal(place.link, response)
-    sniff(head, name)
+                raise direct.refusal(place.link, response)
+    with no_model_is_a_refusal():
+        sniff(head, name)
 
 
 def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) -> dict[str, Facts | TransferError]:
@@ -86,7 +73,7 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
     def note(progress: Progress) -> bool:
         if progress.status == "retrying":
             said[:] = [progress]
-        return not web.sockets.closed
+        return not client.sockets.closed
 
     def ask_some() -> None:
         with suppress(Empty, Stopped):
@@ -95,14 +82,15 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
                 try:
                     patience = Patience(options, note)
                     patience.held_up = held_up
-                    facts = patience.through(lambda url=url: locate(web, url)).facts  # type: ignore[misc]
+                    facts = patience.through(lambda url=url: locate(client, hub, url)).facts  # type: ignore[misc]
                     # A file that came without a token stands behind no gate.
                     answers[url] = replace(facts, gated=not facts.warning and gates.stand_before(url))
                 except TransferError as refusal:
                     answers[url] = refusal
 
-    with Web(options) as web:
-        gates = Gates(web)
+    hub = Hub(options.hub_endpoint)
+    with web_client(options) as client:
+        gates = Gates(client, hub)
         tasks = [Task(ask_some, "probe") for _ in range(min(AT_ONCE, len(answers)))]
         for task in tasks:
             while not task.done.wait(options.tick_interval):
@@ -116,14 +104,14 @@ class Gates:
     """Which repositories are gated. A token that opens them hides it in every other answer, so the Hub is asked, once
     for each repository; without a token the refusal says it."""
 
-    def __init__(self, web: Web) -> None:
-        self._web = web
-        self._hub = Hub(web.options.hub_endpoint)
+    def __init__(self, client: WebClient, hub: Hub) -> None:
+        self._client = client
+        self._hub = hub
         self._known: dict[str, bool] = {}
 
     def stand_before(self, url: str) -> bool:
         url = self._hub.canonical(url)
-        if not (self._web.options.token and self._hub.may_see_token(url)):
+        if not self._client.carries_token(url):
             return False
         about = self._hub.about(url)
         if about not in self._known:
@@ -133,80 +121,78 @@ class Gates:
     def _ask(self, about: str) -> bool:
         """False also when the Hub does not say: nothing but a badge depends on it."""
         with suppress(TransferError, ValueError, *NETWORK_ERRORS):
-            with self._web.get_as(about, self._web.options.token) as response:
+            with self._client.get_or_without(about) as response:
                 said = json.loads(response.raw.read(MOST_SAID, decode_content=True)) if response.ok else {}
             return isinstance(said, dict) and bool(said.get("gated"))
         return False
 
 
-def locate(web: Web, url: str, hops: int = 0) -> Located:
+def locate(client: WebClient, hub: Hub, url: str, hops: int = 0) -> Located:
     """Walk from a catalogue's URL to the bytes. Raises TransferError; Transient when a retry may help."""
     if hops > MAX_HOPS:
         raise _circle(url)
-    options = web.options
-    hub = Hub(options.hub_endpoint)
-    url = hub.canonical(check_address(url, options.allow_private_hosts))
-    check_address(url, options.allow_private_hosts)
+    allow_private_hosts = client.options.allow_private_hosts
+    url = hub.canonical(check_address(url, allow_private_hosts))
+    check_address(url, allow_private_hosts)
     if not hub.keeps(url):
-        return _walk(web, url, Facts(url))
-    token = options.token if hub.may_see_token(url) and can_be_sent(options.token) else ""
-    if token and stale_tokens.is_stale(hub.endpoint, token):
-        with web.get(url) as response:
+        return _walk(client, url, Facts(url))
+    with_token = client.carries_token(url)
+    if with_token and client.credentials.is_refused(url):
+        with client.get(url, anonymous=True) as response:
             if response.status_code in REDIRECTS | {200}:
-                return _from_hub(web, hub, url, response, "", LEFT_OUT, hops)
-    with web.get(url, token=token) as response:
+                return _from_hub(client, hub, url, response, LEFT_OUT, hops)
+    with client.get(url) as response:
         if response.status_code in REDIRECTS | {200}:
             try:
-                return _from_hub(web, hub, url, response, token, "", hops)
+                return _from_hub(client, hub, url, response, "", hops)
             except TransferError as refusal:
-                if not token or refusal.retry or refusal.reason not in {"not_a_model", "not_found", "error"}:
+                if not with_token or refusal.retry or refusal.reason not in {"not_a_model", "not_found", "error"}:
                     raise
                 astray = refusal
-            return _not_astray(web, hub, url, astray, hops)
+            return _not_astray(client, hub, url, astray, hops)
         message = message_of(response)
-        if not (token and may_be_the_tokens_fault(response, message)):
-            raise hub_refusal(hub, web, url, response, message, token)
-    return _without_token(web, hub, url, response, message, token, hops)
+        if not (with_token and may_be_the_tokens_fault(response, message)):
+            raise huggingface.refusal(hub, client, url, response, message, with_token=with_token)
+    return _without_token(client, hub, url, response, message, hops)
 
 
-def _not_astray(web: Web, hub: Hub, url: str, astray: TransferError, hops: int) -> Located:
+def _not_astray(client: WebClient, hub: Hub, url: str, astray: TransferError, hops: int) -> Located:
     """With the token the way ended elsewhere, at the page of a login perhaps: the file may need no token."""
-    with web.get(url) as response:
+    with client.get(url, anonymous=True) as response:
         if response.status_code in REDIRECTS | {200}:
-            return _from_hub(web, hub, url, response, "", UNNEEDED, hops)
+            return _from_hub(client, hub, url, response, UNNEEDED, hops)
         raise astray
 
 
-def _without_token(
-    web: Web, hub: Hub, url: str, refused: requests.Response, said: str, token: str, hops: int
-) -> Located:
+def _without_token(client: WebClient, hub: Hub, url: str, refused: requests.Response, said: str, hops: int) -> Located:
     """The Hub refused the token: the file itself may need none. Raises what is right for both answers together."""
     is_stale = is_the_tokens_fault(refused, said)
-    with web.get(url) as response:
+    with client.get(url, anonymous=True) as response:
         if response.status_code in REDIRECTS | {200}:
             if is_stale:
-                stale_tokens.note(hub.endpoint, token)
-            return _from_hub(web, hub, url, response, "", LEFT_OUT if is_stale else UNNEEDED, hops)
+                client.credentials.refuse(url)
+            return _from_hub(client, hub, url, response, LEFT_OUT if is_stale else UNNEEDED, hops)
         message = message_of(response)
         if is_gate(refused):
-            raise hub_refusal(hub, web, url, refused, said, token)
+            raise huggingface.refusal(hub, client, url, refused, said, with_token=True)
         if is_gate(response):
-            raise hub_refusal(hub, web, url, response, message, token)
+            raise huggingface.refusal(hub, client, url, response, message, with_token=True)
         if response.status_code in TRANSIENT_STATUSES:
             raise busy(response, hub.name, LIMIT_HINT)
         if not is_stale:
-            raise hub_refusal(hub, web, url, refused, said, token)
-        refusal = hub_refusal(hub, web, url, response, message, "")
+            raise huggingface.refusal(hub, client, url, refused, said, with_token=True)
+        refusal = huggingface.refusal(hub, client, url, response, message, with_token=False)
         if refusal.reason == "not_found" and response.status_code == 401:
             sentence = f"{refusal} The saved token is no help: {hub.name} refuses it."
             refusal = TransferError(sentence, reason=refusal.reason, link=refusal.link)
         raise refusal
 
 
-def _from_hub(
-    web: Web, hub: Hub, url: str, response: requests.Response, token: str, warning: str, hops: int
-) -> Located:
-    """Facts stand only on the Hub's own first answer; the CDN's ETag is another hash."""
+def _from_hub(client: WebClient, hub: Hub, url: str, response: requests.Response, warning: str, hops: int) -> Located:
+    """Facts stand only on the Hub's own first answer; the CDN's ETag is another hash.
+
+    With a warning the token was left out, and is left out of what follows.
+    """
     headers = response.headers
     linked = _unquoted(headers.get("X-Linked-ETag", ""))
     facts = Facts(
@@ -218,36 +204,35 @@ def _from_hub(
         resumable=headers.get("Accept-Ranges", "").lower() == "bytes",
         warning=warning,
     )
+    anonymous = bool(warning)
     if response.status_code == 200:
-        return _arrived(url, response, facts, carries_token=bool(token))
+        return _arrived(url, response, facts, anonymous)
     response.close()
-    target = next_hop(url, _location(url, response), web.options.allow_private_hosts)
+    target = next_hop(url, _location(url, response), client.options.allow_private_hosts)
     if facts.size is not None:
-        return Located(facts, target, expiry(target), bool(token) and hub.may_see_token(target))
+        return Located(facts, target, expiry(target), anonymous)
     if hub.owns(target) and "/resolve/" in urlsplit(target).path:  # a renamed repository
-        moved = locate(web, target, hops + 1)
-        return Located(_with_url(moved.facts, url, warning), moved.link, moved.expires, moved.carries_token)
-    return _walk(web, target, facts, token)
+        moved = locate(client, hub, target, hops + 1)
+        return Located(_with_url(moved.facts, url, warning), moved.link, moved.expires, moved.anonymous)
+    return _walk(client, target, facts, anonymous)
 
 
-def _walk(web: Web, url: str, facts: Facts, token: str = "") -> Located:
+def _walk(client: WebClient, url: str, facts: Facts, anonymous: bool = False) -> Located:
     """Follow redirects hop by hop to the answer that carries the file."""
-    hub = Hub(web.options.hub_endpoint)
     for _ in range(MAX_HOPS):
-        may = token if hub.may_see_token(url) else ""
         # One byte is asked for: the answer shows the size and whether Range works, and nothing has to be thrown away.
-        with web.get_as(url, may, {"Range": "bytes=0-0"}) as response:
+        with client.get_or_without(url, {"Range": "bytes=0-0"}, anonymous=anonymous) as response:
             if response.status_code in REDIRECTS:
-                url = next_hop(url, _location(url, response), web.options.allow_private_hosts)
+                url = next_hop(url, _location(url, response), client.options.allow_private_hosts)
             else:
-                return _arrived(url, response, facts, carries_token=bool(may))
+                return _arrived(url, response, facts, anonymous)
     raise _circle(url)
 
 
-def _arrived(url: str, response: requests.Response, facts: Facts, carries_token: bool) -> Located:
+def _arrived(url: str, response: requests.Response, facts: Facts, anonymous: bool) -> Located:
     headers, status = response.headers, response.status_code
     if status not in {200, 206, 416}:
-        raise host_refusal(url, response)
+        raise direct.refusal(url, response)
     if is_page(response):
         raise TransferError(
             f"{shown(facts.url)} answers with a web page instead of a file. Open it in a browser: it may ask for a "
@@ -267,7 +252,7 @@ def _arrived(url: str, response: requests.Response, facts: Facts, carries_token:
         resumable=(status == 206 or facts.resumable) and not packed,
         warning=facts.warning,
     )
-    return Located(known, url, expiry(url), carries_token)
+    return Located(known, url, expiry(url), anonymous)
 
 
 def _circle(url: str) -> TransferError:
@@ -285,30 +270,6 @@ def _location(url: str, response: requests.Response) -> str:
     if not location:
         raise Transient(f"{shown(url)} redirects to nowhere. It is tried again.")
     return location
-
-
-def expiry(link: str) -> float | None:
-    """When a signed link ends, in seconds since the epoch: CloudFront's spelling, Azure's, S3's and Google's."""
-    query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(link).query).items()}
-    if (ends := number(query.get("expires", ""))) is not None:
-        return float(ends)
-    with suppress(ValueError, OverflowError):
-        if "sig" in query and "se" in query:
-            return _utc(datetime.fromisoformat(query["se"]))
-        for kind in ("x-amz", "x-goog"):
-            lasts, signed = number(query.get(f"{kind}-expires", "")), query.get(f"{kind}-date", "")
-            if lasts is not None and signed:
-                return _utc(datetime.strptime(signed, "%Y%m%dT%H%M%SZ")) + lasts
-    return None
-
-
-def _utc(moment: datetime) -> float:
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
-
-
-def is_over(expires: float | None, ahead: float = 60.0) -> bool:
-    """Whether a link ends within `ahead` seconds: a request must not start on its last breath."""
-    return expires is not None and time.time() > expires - ahead
 
 
 def _unquoted(etag: str) -> str:
