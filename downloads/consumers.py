@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
 
 from downloads.bounded_json import encoded
-from downloads.queue import queue_head, queue_status
+from downloads.queue_status import queue_head, queue_status
 from downloads.worker.heartbeat import worker_status
 
 GROUP = "dashboard"

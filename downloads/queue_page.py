@@ -13,7 +13,8 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
 from django.utils import timezone
 
 from downloads.models import ENDED, DownloadFile, DownloadHistory, FileStatus, Status
-from downloads.queue import census, newer, told_files
+from downloads.queue import newer
+from downloads.queue_status import census, told_files
 from downloads.transfer_options import transfer_options
 from hosts.huggingface import Hub
 from webclient.url_policy import masked

@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 from downloads.inventory.destinations import Places
 from downloads.inventory.keep_both import original
 from downloads.inventory.scan import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
-from downloads.inventory.state import Record, vouches
+from downloads.inventory.state import Record, may_speak_of, vouches
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, ModelFile, Status
 from downloads.transfer import disk_space, partial_bytes
 from library.models import FileHash
@@ -184,7 +184,7 @@ def _add_records(files: Iterable[StoredFile]) -> None:
     records = {composed(record.path): record for record in map(Record._make, rows)}
     for file in files:
         record = records.get(composed(file.path)) if file.is_ours else None
-        if record and record.size == file.size:
+        if record and may_speak_of(record, file.found):
             file.record = record
 
 

@@ -13,7 +13,7 @@ from pydantic import WithJsonSchema
 from activity.schemas import Problem
 from downloads.api import DownloadOut, FileOut, Limit, Offset, Place, Verb, VerbOut, perform
 from downloads.models import Conflict, DownloadHistory
-from downloads.queue import describe, queue_status
+from downloads.queue_status import describe, queue_status
 from downloads.transfer import TransferError
 from presets import refresh as refreshing
 from presets.catalogue import Preset, catalogue, is_preset_id

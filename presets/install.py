@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from django.db import transaction
-
-from downloads.models import DownloadHistory, Status
-from downloads.queue import Wish, enqueue, enqueue_several
+from downloads.queue import Outcome, Wish, ask_for, enqueue_several, queued_before, token_sentence
 from downloads.transfer import TransferError
 from presets.catalogue import catalogue, wanted_files
 from presets.preset import Preset
@@ -23,15 +19,6 @@ class UnknownPreset(LookupError):
 
 class NotInstallable(ValueError):
     """The catalogue's own fault keeps it from being installed; the message is a sentence."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """``row`` is the install that is queued, or None when everything is here; ``message`` is a sentence."""
-
-    status: Literal["queued", "already_queued", "already_installed", "token_required"]
-    row: DownloadHistory | None
-    message: str
 
 
 def find_preset(preset_id: str) -> Preset:
@@ -54,23 +41,14 @@ def install(preset_id: str, *, force: bool = False, conflict: str = "") -> Outco
     state = preset_states([preset])[preset.id]
     if state.row is not None and state.row.is_active:
         state.row.wish(conflict)
-        return _queued_before(preset, state.row)
+        return queued_before(state.row, preset.name)
     files = wanted_files(preset.id)
     if not files:
         raise NotInstallable(_not_installable(preset))
     if state.installed and not force:
         return Outcome("already_installed", None, f"{preset.name} is installed already.")
-    with transaction.atomic():
-        row, created = enqueue(preset.id, preset.name, files, force=force, conflict=conflict)
-        if not created:
-            return _queued_before(preset, row)
-        if _needs_token(state, force):
-            # Parked before a worker can see it: the queue is not held up by what the Hub is known to refuse.
-            row.park("token_required", _token_sentence(preset))
-            return Outcome("token_required", row, _token_sentence(preset))
-    ahead = DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING]).exclude(pk=row.pk).count()
-    place = f", after {ahead} other{'s' if ahead > 1 else ''}" if ahead else ""
-    return Outcome("queued", row, f"{preset.name} is queued{place}.")
+    gated = _is_gated(state, force)
+    return ask_for(preset.id, preset.name, files, force=force, conflict=conflict, gated=gated)
 
 
 @dataclass(frozen=True)
@@ -111,7 +89,9 @@ def install_several(presets: Sequence[Preset]) -> Several:
             refused.append(_not_installable(preset))
         elif not state.installed:
             parked = _is_gated(state) and not has_token
-            wishes.append(Wish(preset.id, preset.name, files, token_sentence=_token_sentence(preset) if parked else ""))
+            wishes.append(
+                Wish(preset.id, preset.name, files, token_sentence=token_sentence(preset.name) if parked else "")
+            )
     queued = enqueue_several(wishes)
     parked_ids = {wish.preset_id for wish in wishes if wish.token_sentence}
     return Several(len(presets), len(queued), len(queued & parked_ids), tuple(refused))
@@ -121,23 +101,5 @@ def _not_installable(preset: Preset) -> str:
     return f"“{preset.name}” cannot be installed: {preset.problem} Correct the catalogue first."
 
 
-def _queued_before(preset: Preset, row: DownloadHistory) -> Outcome:
-    if row.status == Status.WAITING and row.reason == "token_required" and not hub_token():
-        return Outcome("token_required", row, _token_sentence(preset))
-    why = f": {row.error_message}" if row.status == Status.WAITING and row.error_message else "."
-    return Outcome("already_queued", row, f"{preset.name} is {row.status} already{why}")
-
-
-def _needs_token(state: PresetState, force: bool) -> bool:
-    return _is_gated(state, force) and not hub_token()
-
-
 def _is_gated(state: PresetState, force: bool = False) -> bool:
     return any(file.gated for file in state.files if not file.optional and (force or not file.is_here))
-
-
-def _token_sentence(preset: Preset) -> str:
-    return (
-        f"{preset.name} needs a Hugging Face token. Add one in Settings and accept the licence of its repository; "
-        "the download then starts by itself."
-    )

@@ -19,8 +19,8 @@ from django.conf import settings
 
 from downloads.inventory.scan import canonical, models_index
 from downloads.inventory.state import vouches
-from downloads.models import DownloadHistory, ModelFile
-from downloads.queue import enqueue
+from downloads.models import ModelFile
+from downloads.queue import Outcome, are_gated, ask_for
 from downloads.transfer import TransferError, parse_model_path
 from extension_points import WantedFile
 from hosts.huggingface import Hub
@@ -164,7 +164,7 @@ def _file(entry: Any, place: str) -> LockedFile:
     return LockedFile(path, url, size, sha256)
 
 
-def apply(files: Iterable[LockedFile], name: str, conflict: str = "") -> tuple[DownloadHistory, bool]:
+def apply(files: Iterable[LockedFile], name: str, conflict: str = "") -> Outcome:
     """Queue the whole lock as one install; what is here with the same content is skipped when its turn comes.
 
     ``conflict`` (replace, keep_both) says what to do where other bytes have the place of a file.
@@ -172,4 +172,5 @@ def apply(files: Iterable[LockedFile], name: str, conflict: str = "") -> tuple[D
     wanted = [WantedFile(file.path, file.url, file.size, file.sha256) for file in files]
     digest = hashlib.sha256("\n".join(f"{file.path} {file.sha256}" for file in wanted).encode()).hexdigest()
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")[:100] or "models"
-    return enqueue(f"lock:{slug}-{digest[:8]}", f"Lock file {name[:200]}", wanted, conflict=conflict)
+    preset_id, title = f"lock:{slug}-{digest[:8]}", f"Lock file {name[:200]}"
+    return ask_for(preset_id, title, wanted, conflict=conflict, gated=are_gated(wanted))

@@ -12,7 +12,7 @@ from downloads.inventory import scan
 from downloads.inventory.scan import FoundFile, canonical, models_index
 from downloads.inventory.state import vouches
 from downloads.models import DownloadHistory, ModelFile, RemoteFile
-from downloads.queue import enqueue
+from downloads.queue import are_gated, ask_for
 from extension_points import WantedFile
 from modelfiles.structure import NotAModel, check_structure
 from presets.catalogue import catalogue
@@ -139,5 +139,5 @@ def repair(bad: Iterable[Checked]) -> tuple[DownloadHistory | None, list[str]]:
     title = f"Repair of {len(wanted)} file{'' if len(wanted) == 1 else 's'}"
     # By what is repaired: asked for twice it is one install, as with every other button.
     digest = hashlib.sha256("\n".join(sorted(f"{file.path} {file.sha256}" for file in wanted)).encode()).hexdigest()
-    row, _ = enqueue(f"lock:repair-{digest[:16]}", title, wanted, force=True)
-    return row, without
+    outcome = ask_for(f"lock:repair-{digest[:16]}", title, wanted, force=True, gated=are_gated(wanted))
+    return outcome.row, without

@@ -13,14 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from downloads.models import DownloadHistory
-from downloads.queue import cancel_rows
+from downloads.queue import Outcome, cancel_rows
 from downloads.queue_page import history_of
 from downloads.transfer import TransferError
 from downloads.views import came_from, wished
 from presets import refresh as refreshing
 from presets import thumbnails
 from presets.catalogue import catalogue
-from presets.install import NotInstallable, Outcome, install_several
+from presets.install import NotInstallable, install_several
 from presets.install import install as install_preset
 from presets.listing import SORTS, STATES, Choice, entry, shelf
 from presets.preset import Preset

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db import transaction
-
 from downloads.inventory.scan import canonical
-from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status
-from downloads.queue import enqueue
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory
+from downloads.queue import Outcome, are_gated, ask_for, queued_before
 from extension_points import WantedFile
-from presets.install import Outcome
-from settings_app.hub_token import hub_token
 from webclient.url_policy import masked
 from workflowfiles.names import url_key
 from workflows.matching import ModelState
@@ -55,30 +51,14 @@ def install(
     unknown = {p.host for s in judged.to_fetch for p in s.providers if not p.known_host and p.url in _urls(wanted)}
     if unconfirmed := unknown - {host.lower() for host in hosts}:
         raise UnconfirmedHosts(unconfirmed)
-    with transaction.atomic():
-        if row := DownloadHistory.objects.filter(preset_id=preset_id).active().first():
-            row.wish(conflict)
-            return Outcome("already_queued", row, f"{title} is {row.status} already.")
-        rest, others = _not_queued_yet(wanted)
-        if not rest:
-            names = ", ".join(sorted({f"“{row.title}”" for row in others}))
-            return Outcome("already_queued", others[0], f"Everything that {title} lacks is queued already by {names}.")
-        row, created = enqueue(preset_id, title, rest, conflict=conflict)
-        if not created:
-            return Outcome("already_queued", row, f"{title} is {row.status} already.")
-        fetched = _urls(rest)
-        gated = any(p.gated for s in judged.to_fetch for p in s.providers if p.url in fetched)
-        if gated and not hub_token():
-            sentence = (
-                f"{title} needs a Hugging Face token. Add one in Settings and accept the licence of its repositories; "
-                "the download then starts by itself."
-            )
-            row.park("token_required", sentence)
-            return Outcome("token_required", row, sentence)
-    ahead = DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING]).exclude(pk=row.pk).count()
-    place = f", after {ahead} other{'s' if ahead > 1 else ''}" if ahead else ""
-    count = f"{len(rest)} file{'' if len(rest) == 1 else 's'}"
-    return Outcome("queued", row, f"{title}: {count} queued{place}.")
+    if row := DownloadHistory.objects.filter(preset_id=preset_id).active().first():
+        row.wish(conflict)
+        return queued_before(row, title)
+    rest, others = _not_queued_yet(wanted)
+    if not rest:
+        names = ", ".join(sorted({f"“{row.title}”" for row in others}))
+        return Outcome("already_queued", others[0], f"Everything that {title} lacks is queued already by {names}.")
+    return ask_for(preset_id, title, rest, conflict=conflict, gated=are_gated(rest))
 
 
 def _refuse_what_cannot_be(judged: Judged, title: str) -> None:

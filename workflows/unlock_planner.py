@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.template.defaultfilters import pluralize
-
 from downloads.inventory.free_space import usable_bytes
-from downloads.queue import enqueue
+from downloads.queue import Outcome, are_gated, ask_for
 from extension_points import WantedFile
-from presets.install import Outcome
 from values.sizes import human_size
 from workflows.install import CannotInstall
 from workflows.matching import ModelState
@@ -90,10 +87,7 @@ def install(budget: int) -> Outcome:
     ]
     count = len(planned.unlocks)
     title = f"Unlock {count} workflow{'' if count == 1 else 's'}"
-    row, created = enqueue(PLAN_ID, title, files)
-    if not created:
-        return Outcome("already_queued", row, f"A plan is {row.status} already: {row.title}. Let it end or cancel it.")
-    return Outcome("queued", row, f"{title}: {len(files)} file{pluralize(files)} queued.")
+    return ask_for(PLAN_ID, title, files, gated=are_gated(files))
 
 
 def choose(needs: Mapping[str, frozenset[str]], sizes: Mapping[str, int], budget: int) -> frozenset[str]:

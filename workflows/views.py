@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
+from downloads.queue import Outcome
 from downloads.transfer import TransferError
 from downloads.views import came_from, wished
-from presets.install import Outcome
 from values.sizes import human_size, parse_size
 from workflows import fix as fixing
 from workflows import unlock_planner

@@ -16,9 +16,10 @@ from downloads.inventory import free_space, scan
 from downloads.inventory.destinations import Place, Places
 from downloads.inventory.scan import models_index
 from downloads.models import DownloadHistory, ModelFile
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import enqueue
 from downloads.transfer import DiskSpace
 from downloads.worker.drain import drain_queue
+from extension_points import WantedFile
 from presets.catalogue import catalogue
 from presets.uninstall import uninstall
 from settings_app import preferences

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from downloads.models import DownloadFile, DownloadHistory, Status, WorkerState
-from downloads.queue import queue_status
+from downloads.queue_status import queue_status
 from downloads.worker import parked as waiting
 from downloads.worker.drain import drain_queue
 from settings_app.hub_token import save_token

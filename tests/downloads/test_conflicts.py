@@ -14,8 +14,9 @@ from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, PARTIAL, UNVE
 from downloads.inventory.scan import FoundFile
 from downloads.inventory.state import PENDING
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
-from downloads.queue import WantedFile, enqueue, retry
+from downloads.queue import enqueue, retry
 from downloads.worker.drain import drain_queue
+from extension_points import WantedFile
 from tests.downloads.test_run import SIZE, finished, install
 from tests.fakehub import safetensors_bytes
 

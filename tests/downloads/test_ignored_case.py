@@ -13,8 +13,9 @@ from downloads.inventory.destinations import Places
 from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, Knowledge
 from downloads.inventory.scan import canonical, models_index, resolved
 from downloads.models import ModelFile, Status
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import enqueue
 from downloads.worker.drain import drain_queue
+from extension_points import WantedFile
 from tests.fakehub import safetensors_bytes
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,8 @@ from django.urls import reverse
 from activity.models import Activity
 from downloads.bounded_json import MOST_BYTES, bounded, encoded
 from downloads.models import DownloadFile, DownloadHistory, Status
-from downloads.queue import queue_head, queue_status, retry_failed
+from downloads.queue import retry_failed
+from downloads.queue_status import queue_head, queue_status
 from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 

@@ -8,9 +8,10 @@ import pytest
 from django.db import connections
 
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import enqueue
 from downloads.transfer import partial_bytes
 from downloads.worker.drain import drain_queue, fail_interrupted
+from extension_points import WantedFile
 from volumes.files import OLD
 
 pytestmark = pytest.mark.django_db(transaction=True)

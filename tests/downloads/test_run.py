@@ -9,12 +9,13 @@ import pytest
 
 from activity.models import Activity
 from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
-from downloads.queue import WantedFile, enqueue, retry
+from downloads.queue import enqueue, retry
 from downloads.transfer import TransferError
 from downloads.worker import installer
 from downloads.worker import parked as waiting
 from downloads.worker.drain import drain_queue, fail_interrupted
 from downloads.worker.lock import worker_lock
+from extension_points import WantedFile
 from settings_app import preferences
 from settings_app.hub_token import save_token
 

@@ -7,8 +7,9 @@ import pytest
 from activity.models import Activity
 from downloads.inventory import scan
 from downloads.models import ModelFile, Status
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import enqueue
 from downloads.worker.drain import drain_queue
+from extension_points import WantedFile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HERE, ELSEWHERE = "checkpoints/one.safetensors", "vae/other.safetensors"

@@ -6,7 +6,9 @@ import pytest
 
 from activity.models import Activity
 from downloads.models import ACTIVE, MOVES, DownloadHistory, Status, WrongState
-from downloads.queue import WantedFile, enqueue, queue_status, retry, retry_failed
+from downloads.queue import enqueue, retry, retry_failed
+from downloads.queue_status import queue_status
+from extension_points import WantedFile
 from tests.downloads.makers import make_install
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from downloads.models import DownloadHistory, Status
-from downloads.queue import queue_head
+from downloads.queue_status import queue_head
 from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 

@@ -12,9 +12,10 @@ from django.db import connections
 
 from downloads.inventory.free_space import missing_space
 from downloads.models import DownloadHistory, ModelFile, Status
-from downloads.queue import WantedFile, enqueue, retry
+from downloads.queue import enqueue, retry
 from downloads.worker import parked
 from downloads.worker.drain import drain_queue
+from extension_points import WantedFile
 from settings_app import preferences
 from tests.hostile.kernel import refusing
 

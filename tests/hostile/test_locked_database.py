@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db import OperationalError, connection, connections
 
 from downloads.models import DownloadHistory, Status
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import enqueue
 from downloads.worker import consumer
 from downloads.worker.drain import fail_interrupted
 from downloads.worker.installer import run_install
+from extension_points import WantedFile
 from tests.comfydash.serving import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)

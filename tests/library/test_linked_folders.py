@@ -10,8 +10,9 @@ import yaml
 
 from downloads.inventory import scan
 from downloads.models import DownloadHistory
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import enqueue
 from downloads.worker.drain import drain_queue
+from extension_points import WantedFile
 from library.delete import delete_file, delete_partial
 from library.overview import overview, partials
 from presets.catalogue import catalogue

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from downloads.models import DownloadFile, DownloadHistory
-from downloads.queue import WantedFile, enqueue
+from downloads.queue import enqueue
+from extension_points import WantedFile
 from tests.workflows.make import HUB, node
 from tests.workflows.put import judged, loader, put_model, remote
 from workflows.install import CannotInstall, UnconfirmedHosts, install

@@ -31,9 +31,12 @@ class Command(BaseCommand):
             files = lock_file.read(file)
         except lock_file.BadLock as fault:
             raise CommandError(f"{shown(str(file))}: {fault}") from fault
-        row, created = lock_file.apply(files, shown(file.stem), conflict)
+        outcome = lock_file.apply(files, shown(file.stem), conflict)
+        row = outcome.row
+        if row is None:  # a lock lists files, so something is queued
+            raise CommandError(outcome.message)
         what = f"{row.preset_id}: {len(files)} file{pluralize(files)}"
-        self.stdout.write(f"{what} queued" if created else f"{what}, {row.status} already")
+        self.stdout.write(f"{what} queued" if outcome.status == "queued" else f"{what}: {outcome.message}")
         if not wait:
             return
         try:
