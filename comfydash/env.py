@@ -16,7 +16,6 @@ from django.http.request import split_domain_port
 
 from comfydash.data_folders import QUOTES, at_home, unquoted
 from settings_app.parsers import hidden_login
-from values.sizes import parse_size
 from values.words import on_or_off
 
 # Every variable of ours; README has the table. What begins like them and is none of them is a slip.
@@ -217,15 +216,6 @@ def flag(name: str, default: bool) -> bool:
     return switch
 
 
-def integer(name: str, default: int, low: int, high: int) -> int:
-    value = text(name)
-    if not value:
-        return default
-    if not value.isdecimal() or not low <= int(value) <= high:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number from {low} to {high}.")
-    return int(value)
-
-
 def folder(name: str, default: Path) -> Path:
     """Raises CannotStart, as comfydash.data_folders does."""
     written = text(name)
@@ -248,16 +238,6 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
                     f"{name}: {word!r} is no address and no network. Write it like 10.0.0.5 or 172.16.0.0/12."
                 ) from error
     return found
-
-
-def size(name: str, default: int | None) -> int | None:
-    value = text(name)
-    if not value:
-        return default
-    try:
-        return parse_size(value)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
 def database(name: str) -> dict[str, Any]:

@@ -70,7 +70,6 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 
 # Behind a proxy that ends TLS the owner names the origins; only then may a header say "this was https".
-BEHIND_TLS = any(origin.startswith("https://") for origin in TRUSTED_ORIGINS) or bool(RUNPOD_POD_ID)
 if TRUSTED_ORIGINS or EXTRA_ALLOWED_HOSTS or RUNPOD_POD_ID:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CSRF_TRUSTED_ORIGINS = TRUSTED_ORIGINS

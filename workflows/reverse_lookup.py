@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from downloads.inventory.scan import canonical
-from presets.catalogue import Preset
 from workflows.readiness import Entry, entries
 
 
@@ -33,15 +32,3 @@ def workflows_using(paths: Iterable[str]) -> list[Entry]:
     places = {canonical(path) for path in paths}
     using = [entry for entry in entries().values() if any(canonical(state.path) in places for state in entry.needed)]
     return sorted(using, key=lambda entry: (len(entry.missing), entry.missing_bytes, entry.workflow.name))
-
-
-def completed_by(preset: Preset) -> list[Entry]:
-    """Workflows that are ready once the preset is installed and are not so now."""
-    places = {canonical(file.path) for file in preset.files}
-    return [
-        entry
-        for entry in entries().values()
-        if entry.to_fetch
-        and len(entry.missing) == len(entry.to_fetch)
-        and {canonical(s.path) for s in entry.to_fetch} <= places
-    ]

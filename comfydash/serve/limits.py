@@ -16,6 +16,10 @@ from twisted.internet.interfaces import IAddress
 from twisted.web import http
 from twisted.web.http_headers import Headers
 
+from comfydash.serve import twisted_internals
+
+twisted_internals.check()
+
 MEBIBYTE = 2**20
 ORDINARY_BODY = 2 * MEBIBYTE
 WORKFLOW_BODY = 33 * MEBIBYTE  # 32 MiB of workflow or picture, and the multipart around it

@@ -77,11 +77,6 @@ def _has_open(process: Path, links: set[str]) -> bool:
         return False
 
 
-def address_of(listener: socket.socket) -> tuple[str, int]:
-    host, port = listener.getsockname()[:2]
-    return host, port
-
-
 def url(host: str, port: int) -> str:
     """How a browser on this machine reaches it."""
     if host in {"0.0.0.0", "::"}:  # noqa: S104  # compared, not bound

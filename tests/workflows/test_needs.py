@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from presets.catalogue import catalogue
 from tests.presets.makers import file, preset
 from tests.workflows.put import loader, put_model, put_workflow, write_catalogue
-from workflows.reverse_lookup import completed_by, workflows_needing, workflows_using
+from workflows.reverse_lookup import workflows_needing, workflows_using
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 
@@ -31,14 +30,13 @@ def test_a_template_that_nobody_can_run_here_needs_nothing() -> None:
     assert workflows_needing(["vae/ae.safetensors"]) == {}
 
 
-def test_a_preset_names_the_workflows_that_it_completes() -> None:
+def test_a_file_names_the_workflows_that_use_it_the_nearest_to_ready_first() -> None:
     write_catalogue({"p": preset(file("checkpoints/a.safetensors"))})
     put_model("checkpoints/c.safetensors")
     put_workflow("completed.json", loader("a.safetensors"), loader("c.safetensors", id=2))
     put_workflow("lacks-more.json", loader("a.safetensors"), loader("b.safetensors", id=2))
     put_workflow("ready.json", loader("c.safetensors"))
 
-    assert [entry.id for entry in completed_by(catalogue().presets["p"])] == ["local:completed.json"]
     assert [entry.id for entry in workflows_using(["checkpoints/a.safetensors"])] == [
         "local:completed.json",
         "local:lacks-more.json",
