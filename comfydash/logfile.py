@@ -34,8 +34,9 @@ def _on_one_line(value: object) -> object:
     return str(value).translate(CONTROLS) if isinstance(value, str | PurePath | BaseException) else value
 
 
-def no_log_file(error: OSError) -> str:
-    where = f" {error.filename}" if error.filename else ""
+def no_log_file(error: OSError, file: str = "") -> str:
+    """A sentence; ``file`` where the error itself does not name it."""
+    where = f" {error.filename or file}".rstrip()
     why = error.strerror or str(error)
     return f"The log file{where} cannot be written ({why}). Make room, or set COMFYDASH_LOG_DIR to a writable folder."
 
@@ -88,7 +89,7 @@ class RotatingFile(logging.handlers.WatchedFileHandler):
         if not self._silent and sys.stderr:
             self._silent = True
             with suppress(OSError, ValueError):
-                sys.stderr.write(f"{no_log_file(error)}\n")
+                sys.stderr.write(f"{no_log_file(error, self.baseFilename)}\n")
 
 
 def _close_unwritten(stream: Any) -> None:

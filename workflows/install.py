@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
 
 from downloads.inventory.scan import canonical
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory
@@ -12,6 +17,8 @@ from webclient.url_policy import masked
 from workflowfiles.names import url_key
 from workflows.matching import ModelState
 from workflows.readiness import Judged
+
+FEW = 50  # files; SQLite takes no condition of any length
 
 
 class CannotInstall(ValueError):
@@ -84,9 +91,16 @@ def _urls(files: Collection[WantedFile]) -> set[str]:
     return {file.url for file in files}
 
 
+def _ascii_end(path: str) -> str:
+    """Of its name, what is written the same whether letters are composed or not."""
+    return re.sub(r"(?s).*[^\x00-\x7f]", "", path.rpartition("/")[2])
+
+
 def _not_queued_yet(wanted: list[WantedFile]) -> tuple[list[WantedFile], list[DownloadHistory]]:
     """What no active install brings already from the same address, and the installs that bring the others."""
     files = DownloadFile.objects.filter(download__status__in=ACTIVE).order_by("-pk")
+    if len(wanted) <= FEW:  # the database leaves out most of a long queue
+        files = files.filter(reduce(or_, (Q(path__endswith=_ascii_end(file.path)) for file in wanted), Q()))
     coming = {  # ids: a long queue is not made into rows for one look
         (canonical(path), url_key(url)): download
         for path, url, download in files.values_list("path", "url", "download_id")

@@ -37,7 +37,7 @@ def _remedy(folder: Path, error: OSError) -> str:
     other = "set COMFYDASH_WORKSPACE to another folder."
     if error.errno in {errno.EEXIST, errno.ENOTDIR}:
         file = next((each for each in (folder, *folder.parents) if each.exists() and not each.is_dir()), folder)
-        return f"{file} is a file: take it away, or set COMFYDASH_DATA_DIR or COMFYDASH_WORKSPACE to a folder."
+        return f"{file} is a file: take it away, or set COMFYDASH_WORKSPACE or COMFYDASH_DATA_DIR to a folder."
     if error.errno not in {errno.EACCES, errno.EPERM}:
         return f"Mount it so that it can be written, or {other}"
     place = next(each for each in (folder, *folder.parents) if each.exists())

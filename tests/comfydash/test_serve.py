@@ -179,6 +179,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         assert serve.wait() == 1
         assert f"The folder {tmp_path}/data cannot be written" in serve.output
         assert "set COMFYDASH_WORKSPACE" in serve.output
+        assert f"{tmp_path}/data is a file" in serve.output
 
 
 @pytest.fixture

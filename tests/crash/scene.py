@@ -128,7 +128,8 @@ class Scene:
         self._assert_nobody_lies(case)
         old = self.ledger.standing(case.files)  # what was to be replaced
         taken = [file for file in self._files(preset_id) if file["path"] in old and file["status"] in IS_HERE]
-        assert not taken, taken
+        # Before its host was asked again nobody can know that the same address has other bytes now.
+        assert not taken or (wish == "force" and moment.at == ("before downloads.worker.installer.Install.run",)), taken
         self._help(preset_id, settled)
         wait_for(lambda: self.status(preset_id) == "completed", SECONDS, f"{preset_id} completed")
         for file in new:

@@ -52,5 +52,5 @@ def test_a_folder_or_file_with_certificates_is_no_problem(monkeypatch: pytest.Mo
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", certifi.where())
     assert certificate_problem() == ""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    assert "empty folder" in certificate_problem()
+    assert "holds no certificate" in certificate_problem()
     assert ssl.OPENSSL_VERSION

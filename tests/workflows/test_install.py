@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from downloads.models import DownloadFile, DownloadHistory
 from downloads.queue import enqueue
@@ -60,6 +62,24 @@ def test_what_another_install_brings_is_not_queued_again() -> None:
         "queued",
         [("workflow:two", "checkpoints/b.safetensors", url("b.safetensors"))],
     )
+
+
+@pytest.mark.parametrize("written", ["checkpoints/e\u0301.safetensors", "checkpoints/\u00e9.safetensors"])
+def test_what_another_install_brings_is_found_however_its_letters_are_written(written: str) -> None:
+    name = "\u00e9.safetensors"
+    enqueue("flux", "FLUX", [WantedFile(written, url(name))])
+    assert install(judged(loader(name)), "workflow:one", "One").status == "already_queued"
+
+
+def test_of_a_long_queue_only_files_of_the_same_name_are_looked_at() -> None:
+    for number in range(3):
+        enqueue(f"p{number}", "Other", [WantedFile(f"loras/{number}.safetensors", url(f"{number}.safetensors"))])
+    with CaptureQueriesContext(connection) as captured:
+        install(judged(loader("a.safetensors")), "workflow:one", "One")
+    (asked,) = [query["sql"] for query in captured if query["sql"].startswith('SELECT "download_file"."path" AS')]
+    with connection.cursor() as cursor:
+        found = [path for path, *_ in cursor.execute(asked).fetchall()]
+    assert found == ["checkpoints/a.safetensors"]  # its own, asked for once more
 
 
 def test_a_ready_workflow_has_nothing_to_install() -> None:
