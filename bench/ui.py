@@ -116,12 +116,12 @@ def measure_reactions(dash: Dashboard, browser: Browser) -> None:
     page.goto("/models/?source=file")
     install = [react(page, install_button(f"SLOW_{n}"), "#toasts p", f"Slow {n} ") for n in range(ROUNDS)]
     tabs = [
-        react(page, f"#shelf nav a{tab}", "#shelf p", f"{count} models")
+        react(page, f"#listing nav a{tab}", "#listing p", f"{count} models")
         for _ in range(ROUNDS // 2)
         for tab, count in (("[href*='type=video']", MODELS // 2), (":first-child", MODELS))
     ]
     words = [f"slow {number}" for number in range(ROUNDS)]
-    search = [react(page, "#q", "#shelf h2", word.capitalize(), value=word) for word in words]
+    search = [react(page, "#q", "#listing h2", word.capitalize(), value=word) for word in words]
     page.goto("/downloads/")
     pause = [time_of_pause(page) for _ in range(ROUNDS)]
     page.close()

@@ -39,7 +39,7 @@ def _is_address(name: str) -> bool:
 
 
 def _is_pod_proxy(name: str) -> bool:
-    """``<pod id>-<port>.proxy.runpod.net`` of this very pod, never a wildcard: neighbours are strangers."""
+    """``<pod id>-<port>.proxy.runpod.net`` of this very pod, never a wildcard: neighbours are unknown_nodes."""
     pod = settings.RUNPOD_POD_ID.lower()
     if not pod or not name.endswith(".proxy.runpod.net"):
         return False

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from activity.models import Activity
-from comfyui.job_result import Outcome
+from comfyui.job_result import JobResult
 from comfyui.models import Generation
 
 State = Generation.State
@@ -55,9 +55,9 @@ def _open(prompt_id: str, running: bool) -> None:
             Activity.log("generation", "started", "Generation started", prompt_id=prompt_id)
 
 
-def finish(prompt_id: str, outcome: Outcome) -> bool:
+def finish(prompt_id: str, job_result: JobResult) -> bool:
     """Log the end of a job, and its start where nobody saw it run. False where that was done before."""
-    ended = {"state": State(outcome.ending), "started_ms": outcome.started_ms}
+    ended = {"state": State(job_result.ending), "started_ms": job_result.started_ms}
     try:
         with transaction.atomic():
             rows = Generation.objects.filter(prompt_id=prompt_id, state__in=Generation.OPEN)
@@ -66,11 +66,11 @@ def finish(prompt_id: str, outcome: Outcome) -> bool:
             if not followed:
                 Generation.objects.create(prompt_id=prompt_id, **ended)
             # ComfyUI's clock may be wrong: it counts only for what happened while nobody watched.
-            started_ms, ended_ms = (0, 0) if followed else (outcome.started_ms, outcome.ended_ms)
+            started_ms, ended_ms = (0, 0) if followed else (job_result.started_ms, job_result.ended_ms)
             if not seen_running:
                 _log("started", "Generation started", "", started_ms, {"prompt_id": prompt_id})
-            title, subtitle = _told(outcome)
-            _log(outcome.ending, title, subtitle, ended_ms, _details(prompt_id, outcome))
+            title, subtitle = _told(job_result)
+            _log(job_result.ending, title, subtitle, ended_ms, _details(prompt_id, job_result))
     except IntegrityError:  # another poller, or this one before: (prompt_id, started_ms) is unique
         return False
     return True
@@ -107,17 +107,17 @@ def prune() -> int:
     return ended.filter(pk__lte=oldest[0]).delete()[0] if oldest else 0
 
 
-def _told(outcome: Outcome) -> tuple[str, str]:
-    seconds = (outcome.ended_ms - outcome.started_ms) / 1000
-    took = f"in {_duration(seconds)}" if outcome.started_ms and seconds >= 0 else ""
-    if outcome.ending == "failed":
-        where = f"{outcome.node}: " if outcome.node else ""
-        return "Generation failed", f"{where}{outcome.error or 'ComfyUI gives no reason; its own log may.'}"
-    if outcome.ending == "interrupted":
-        return "Generation interrupted", outcome.summary
-    if outcome.cached or not outcome.outputs:
-        return "Generation completed", outcome.summary or took
-    return f"{outcome.summary} generated", took
+def _told(job_result: JobResult) -> tuple[str, str]:
+    seconds = (job_result.ended_ms - job_result.started_ms) / 1000
+    took = f"in {_duration(seconds)}" if job_result.started_ms and seconds >= 0 else ""
+    if job_result.ending == "failed":
+        where = f"{job_result.node}: " if job_result.node else ""
+        return "Generation failed", f"{where}{job_result.error or 'ComfyUI gives no reason; its own log may.'}"
+    if job_result.ending == "interrupted":
+        return "Generation interrupted", job_result.summary
+    if job_result.cached or not job_result.outputs:
+        return "Generation completed", job_result.summary or took
+    return f"{job_result.summary} generated", took
 
 
 def _duration(seconds: float) -> str:
@@ -127,18 +127,18 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _details(prompt_id: str, outcome: Outcome) -> dict[str, Any]:
+def _details(prompt_id: str, job_result: JobResult) -> dict[str, Any]:
     details: dict[str, Any] = {"prompt_id": prompt_id}
-    if outcome.started_ms:
-        details["started_at"] = _moment(outcome.started_ms).isoformat()
-    if outcome.ended_ms >= outcome.started_ms > 0:
-        details["seconds"] = round((outcome.ended_ms - outcome.started_ms) / 1000, 1)
-    if outcome.counts and not outcome.cached:
-        details["outputs"] = outcome.summary
-    if outcome.node:
-        details["node"] = outcome.node
-    if outcome.picture:
-        details["picture"] = outcome.picture.annotated
+    if job_result.started_ms:
+        details["started_at"] = _moment(job_result.started_ms).isoformat()
+    if job_result.ended_ms >= job_result.started_ms > 0:
+        details["seconds"] = round((job_result.ended_ms - job_result.started_ms) / 1000, 1)
+    if job_result.counts and not job_result.cached:
+        details["outputs"] = job_result.summary
+    if job_result.node:
+        details["node"] = job_result.node
+    if job_result.picture:
+        details["picture"] = job_result.picture.annotated
     return details
 
 

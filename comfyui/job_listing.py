@@ -11,7 +11,7 @@ from typing import Any
 
 from comfyui import job_result
 from comfyui.client import Client, ComfyError
-from comfyui.job_result import Ending, Outcome
+from comfyui.job_result import Ending, JobResult
 
 log = logging.getLogger(__name__)
 
@@ -25,22 +25,22 @@ ENDINGS: dict[str, Ending] = {"completed": "completed", "failed": "failed", "can
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that has ended; ``outcome`` where the listing told all of it."""
+    """A job that has ended; ``job_result`` where the listing told all of it."""
 
     prompt_id: str
     started_ms: int
     ended_ms: int
     status: str = "completed"
-    outcome: Outcome | None = None
+    job_result: JobResult | None = None
 
     @property
     def key(self) -> tuple[str, int]:
         return (self.prompt_id, self.started_ms)
 
     @property
-    def bare_outcome(self) -> Outcome:
+    def bare_result(self) -> JobResult:
         """What the listing alone says, for a job that was wiped before its entry could be read."""
-        return Outcome(ENDINGS.get(self.status, "completed"), self.started_ms, self.ended_ms)
+        return JobResult(ENDINGS.get(self.status, "completed"), self.started_ms, self.ended_ms)
 
 
 class Listing:
@@ -104,8 +104,8 @@ class Listing:
             if not jobs or offset >= _total(found):
                 return
 
-    def one(self, prompt_id: str) -> Outcome | None:
-        """The whole outcome of an ended job; None where ComfyUI knows nothing of it."""
+    def one(self, prompt_id: str) -> JobResult | None:
+        """The whole job_result of an ended job; None where ComfyUI knows nothing of it."""
         try:
             entry = self.client.history_of(prompt_id)
         except ComfyError as error:
@@ -171,7 +171,7 @@ def _entries(history: dict[str, Any]) -> Iterator[Ended]:
     for prompt_id, entry in history.items():
         if isinstance(entry, dict) and _usable(prompt_id):
             found = job_result.read(entry)
-            yield Ended(prompt_id, found.started_ms, found.ended_ms, outcome=found)
+            yield Ended(prompt_id, found.started_ms, found.ended_ms, job_result=found)
 
 
 def _queued(items: Any) -> Iterator[str]:

@@ -80,10 +80,10 @@ class JobWatch:
         in_order = sorted(news.values(), key=lambda ended: ended.ended_ms)
         self._behind = len(in_order) > ONE_ROUND
         for ended in in_order[:ONE_ROUND]:
-            whole = ended.outcome or self.listing.one(ended.prompt_id)
+            whole = ended.job_result or self.listing.one(ended.prompt_id)
             # An id that ran again has only its last run in the history: then the listing must do for this one.
             fits = whole is not None and whole.started_ms == ended.started_ms
-            generations.finish(ended.prompt_id, whole if fits and whole else ended.bare_outcome)
+            generations.finish(ended.prompt_id, whole if fits and whole else ended.bare_result)
 
     def _follow_up(self, active: dict[str, bool]) -> None:
         """Jobs that were in the queue, are not any more, and were not on a page of ended ones."""
@@ -92,9 +92,9 @@ class JobWatch:
         self._from_before -= set(active)  # it came through: no restart in between
         missed: set[str] = set()
         for row in gone[:ONE_ROUND]:
-            outcome = self.listing.one(row.prompt_id)
-            if outcome and not generations.known({(row.prompt_id, outcome.started_ms)}):
-                generations.finish(row.prompt_id, outcome)
+            job_result = self.listing.one(row.prompt_id)
+            if job_result and not generations.known({(row.prompt_id, job_result.started_ms)}):
+                generations.finish(row.prompt_id, job_result)
             elif row.prompt_id in self._from_before:
                 lost.append(row)
             elif row.state == State.PENDING:
@@ -111,5 +111,5 @@ class JobWatch:
 
 def _nothing_further(page: list[Ended], fresh: dict[generations.Key, Ended]) -> bool:
     """/history is in order of ending: one known entry ends the search. /api/jobs is in order of creation."""
-    in_order_of_ending = bool(page) and page[0].outcome is not None
+    in_order_of_ending = bool(page) and page[0].job_result is not None
     return not fresh or (in_order_of_ending and len(fresh) < len(page))

@@ -47,7 +47,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobResult:
     """``started_ms`` and ``ended_ms`` by ComfyUI's clock, 0 where it does not tell."""
 
     ending: Ending = "completed"
@@ -74,8 +74,8 @@ class Outcome:
         return next((output for output in self.outputs if output.kind == "image"), None)
 
 
-def read(entry: dict[str, Any]) -> Outcome:
-    """The outcome of one entry of /history. Never raises: what has no known form counts as not there."""
+def read(entry: dict[str, Any]) -> JobResult:
+    """The job_result of one entry of /history. Never raises: what has no known form counts as not there."""
     status = _dict(entry.get("status"))
     messages = [(message[0], _dict(message[1])) for message in _list(status.get("messages")) if _is_message(message)]
     said = dict(messages)
@@ -86,7 +86,7 @@ def read(entry: dict[str, Any]) -> Outcome:
     elif failure is not None or status.get("status_str") == "error":
         ending = "failed"
     outputs = _outputs(_dict(entry.get("outputs")))
-    return Outcome(
+    return JobResult(
         ending=ending,
         started_ms=_int(_dict(said.get("execution_start")).get("timestamp")),
         ended_ms=_int(messages[-1][1].get("timestamp")) if messages else 0,

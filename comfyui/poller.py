@@ -13,7 +13,7 @@ from comfyui import address, after_install, generations, health, reports
 from comfyui.client import Client, ComfyError
 from comfyui.job_log import JobWatch
 from comfyui.models import ComfyState
-from comfyui.poller_lock import RENEW, Lease
+from comfyui.poller_lock import RENEW, PollerLock
 from settings_app import preferences
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ HEALTH = 10.0  # seconds between looks at the whole
 AWAY = (2.0, 5.0, 10.0, 15.0)  # seconds to the next try while it is not there, the last one again and again
 SHARE = 20  # at most a twentieth of ComfyUI's time is spent on answering us
 LONGEST = 30.0  # seconds between looks, however slow it answers
-NOT_MINE = 10.0  # seconds between tries for the lease while another process polls
+NOT_MINE = 10.0  # seconds between tries for the lock while another process polls
 BROKEN_DATABASE = 10.0
 
 
@@ -31,7 +31,7 @@ class Poller:
     """``step()`` does what is due and answers how many seconds nothing will be."""
 
     def __init__(self, connect: float = 2.0, read: float = 10.0) -> None:
-        self._lease = Lease()
+        self._lock = PollerLock()
         self._timeouts = (connect, read)
         self._leased_at = float("-inf")
         self._client: Client | None = None
@@ -58,12 +58,12 @@ class Poller:
         if self._client:
             self._client.close()
         try:
-            self._lease.give_back()
+            self._lock.give_back()
         except DatabaseError as error:  # it runs out by itself
-            log.debug("The lease was not given back: %s", error)
+            log.debug("The lock was not given back: %s", error)
 
     def step(self) -> float:
-        if not self._hold_lease():
+        if not self._hold_lock():
             self._is_up = False
             return NOT_MINE
         try:
@@ -71,10 +71,10 @@ class Poller:
         except ComfyError as error:
             return self._failed(error)
 
-    def _hold_lease(self) -> bool:
+    def _hold_lock(self) -> bool:
         if time.monotonic() - self._leased_at < RENEW:
             return True
-        if not self._lease.take():
+        if not self._lock.take():
             return False
         self._leased_at = time.monotonic()
         return True
@@ -159,6 +159,6 @@ def start(stop: threading.Event) -> None:
 
 
 def wait_for_end(seconds: float) -> None:
-    """Let a poller that was told to stop give back its lease; one that waits for ComfyUI just ends with the process."""
+    """Let a poller that was told to stop give back its lock; one that waits for ComfyUI just ends with the process."""
     if _thread is not None:
         _thread.join(seconds)

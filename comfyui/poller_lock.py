@@ -21,7 +21,7 @@ RENEW = 10.0  # seconds
 FILE = "comfyui.lock"  # in the data directory
 
 
-class Lease:
+class PollerLock:
     """``take()`` again and again. Raises DatabaseError, and OSError where the data directory cannot be written.
 
     Who has the lock of a data directory knows that whoever had it before is dead: the poller of a killed worker is

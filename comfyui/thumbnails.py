@@ -10,7 +10,7 @@ from comfyui.client import Client, ComfyError
 from comfyui.job_result import Output
 
 MOST = 24 * 2**20  # bytes; a larger picture is no thumbnail
-PATIENCE = 5.0  # seconds
+READ_SECONDS = 5.0  # seconds
 
 SIGNATURES = {b"\x89PNG\r\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"BM": "image/bmp"}
 
@@ -28,7 +28,7 @@ def fetch(details: dict[str, Any]) -> Picture | None:
         return None
     output = Output.of(wanted)
     try:
-        with Client(address.configured(), read=PATIENCE) as client:
+        with Client(address.configured(), read=READ_SECONDS) as client:
             data = client.view(output.filename, output.subfolder, output.type, MOST).body
     except ComfyError:
         return None

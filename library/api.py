@@ -111,7 +111,7 @@ def storage(request: HttpRequest) -> dict[str, Any]:
         ],
         "duplicates": [
             {"sha256": sha256, "bytes": files[0].size, "paths": [file.key for file in files]}
-            for sha256, files in seen.twins.items()
+            for sha256, files in seen.duplicates.items()
         ],
     }
 

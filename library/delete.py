@@ -18,7 +18,7 @@ from downloads.inventory.destinations import Places
 from downloads.inventory.scan import canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
 from downloads.tasks import look_again_now
-from downloads.transfer import TransferError, delete_beneath, discard_partial, reserved_bytes
+from downloads.transfer import TransferError, delete_confined, discard_partial, reserved_bytes
 from library.models import FileHash
 from library.needs import needs
 from library.overview import StoredFile, overview
@@ -179,7 +179,7 @@ def delete_files(paths: Iterable[str]) -> Deleted:
 
 def _delete(candidate: Candidate) -> bool:
     found = candidate.file.found
-    return delete_beneath(found.root, found.below_root)
+    return delete_confined(found.root, found.below_root)
 
 
 def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:

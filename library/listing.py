@@ -49,11 +49,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A file as the page shows it: ``twins`` are other files with the same content."""
+    """A file as the page shows it: ``duplicates`` are other files with the same content."""
 
     file: StoredFile
     needed_by: Sequence[str]
-    twins: Sequence[StoredFile]
+    duplicates: Sequence[StoredFile]
 
     @property
     def others(self) -> int:
@@ -84,7 +84,7 @@ def listing(choice: Choice, number: str) -> Listing:
         "": chosen,
         "unneeded": [file for file in chosen if file.is_ours and file.place not in asked.places],
         "unknown": [file for file in chosen if file.is_unknown],
-        "duplicates": [file for file in chosen if file.has_twin],
+        "duplicates": [file for file in chosen if file.has_duplicate],
     }
     shown = sorted(tabs[choice.show], key=SORTS[choice.sort][1])
     page = Paginator(shown, PAGE).get_page(number)
@@ -105,5 +105,5 @@ def _chosen(files: Iterable[StoredFile], choice: Choice) -> list[StoredFile]:
 
 
 def _twins(file: StoredFile, seen: Overview) -> list[StoredFile]:
-    group = seen.twins[file.sha256] if file.has_twin else ()
+    group = seen.duplicates[file.sha256] if file.has_duplicate else ()
     return [other for other in group if other.found.identity != file.found.identity]

@@ -81,7 +81,7 @@ class StoredFile:
     record: Record | None = None
     sha256: str = ""  # of the file as it is now, where that is known
     is_listed: bool = False  # by some preset, installed or not
-    has_twin: bool = False  # another file has the same content
+    has_duplicate: bool = False  # another file has the same content
 
     @property
     def path(self) -> str:
@@ -120,18 +120,18 @@ class Overview:
         return sum(folder.bytes for folder in self.folders if not folder.elsewhere)
 
     @cached_property
-    def twins(self) -> dict[str, list[StoredFile]]:
+    def duplicates(self) -> dict[str, list[StoredFile]]:
         """Files with the same content by their SHA-256."""
         groups: dict[str, list[StoredFile]] = defaultdict(list)
         for file in self.files:
-            if file.has_twin:
+            if file.has_duplicate:
                 groups[file.sha256].append(file)
         return groups
 
     @cached_property
     def wasted(self) -> int:
         """Bytes that would be free if each content lay here once."""
-        copies = ((files[0].size, {file.found.identity for file in files}) for files in self.twins.values())
+        copies = ((files[0].size, {file.found.identity for file in files}) for files in self.duplicates.values())
         return sum(size * (len(identities) - 1) for size, identities in copies)
 
 
@@ -204,7 +204,7 @@ def _add_hashes(files: Iterable[StoredFile]) -> None:
     for group in same.values():
         twofold = len({file.found.identity for file in group}) > 1  # several names of one file are no copies
         for file in group:
-            file.has_twin = twofold
+            file.has_duplicate = twofold
 
 
 def _folders(files: Iterable[StoredFile]) -> list[Folder]:

@@ -43,7 +43,8 @@ def index(request: HttpRequest) -> HttpResponse:
     if piece not in PIECES or piece == "partials":
         context["partials"] = partials()
     if piece not in PIECES or piece == "duplicates":
-        context |= {"search": DuplicateSearch.latest(), "groups": len(overview().twins), "wasted": overview().wasted}
+        seen = overview()
+        context |= {"search": DuplicateSearch.latest(), "groups": len(seen.duplicates), "wasted": seen.wasted}
     return render(request, PIECES.get(piece, "storage/index.html"), context)
 
 

@@ -136,10 +136,10 @@ def presets(
     request: HttpRequest, category: str = "", type: str = "", status: str = "", source: str = "", q: str = ""
 ) -> HttpResponse:
     """Every filter is optional; words of ``q`` are looked for in names, texts, tags and file names."""
-    shelf = catalogue()
+    known = catalogue()
     found = [
         preset
-        for preset in shelf.presets.values()
+        for preset in known.presets.values()
         if (not category or preset.category == category)
         and (not type or preset.type == type)
         and (not source or preset.source == source)
@@ -153,7 +153,7 @@ def presets(
         {
             "total": len(shown),
             "categories": {
-                name: _category(fields.description, fields.type) for name, fields in shelf.categories.items()
+                name: _category(fields.description, fields.type) for name, fields in known.categories.items()
             },
             "presets": [describe_preset(preset, states[preset.id]) for preset in shown],
         }
@@ -162,12 +162,12 @@ def presets(
 
 @router.get("/categories/list", response={200: CategoriesOut}, summary="Categories and how many presets they have")
 def categories(request: HttpRequest) -> dict[str, Any]:
-    shelf = catalogue()
-    counts = Counter(preset.category for preset in shelf.presets.values())
+    known = catalogue()
+    counts = Counter(preset.category for preset in known.presets.values())
     return {
         "categories": {
             name: {**_category(fields.description, fields.type), "count": counts[name]}
-            for name, fields in shelf.categories.items()
+            for name, fields in known.categories.items()
         }
     }
 

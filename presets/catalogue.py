@@ -11,7 +11,7 @@ from django.conf import settings
 from extension_points import WantedFile
 from presets import starter, templates_source
 from presets.document import BadDocument, Document, is_preset_id, parse_document
-from presets.path_conflicts import Rivals, find_rivals, warn_of_case, warn_of_rivals
+from presets.path_conflicts import PathConflicts, find_path_conflicts, warn_of_case, warn_of_path_conflicts
 from presets.preset import Category, Preset, PresetFile
 from values.kept import Kept
 
@@ -28,7 +28,7 @@ class Catalogue:
     categories: dict[str, Category]
     version: str
     problems: tuple[str, ...]
-    rivals: Rivals
+    path_conflicts: PathConflicts
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _stamp() -> _Stamp:
 def _read() -> Catalogue:
     document, problem = _read_file()
     templates = templates_source.templates()
-    presets = {**warn_of_rivals(document.presets), **{preset.id: preset for preset in templates.presets}}
+    presets = {**warn_of_path_conflicts(document.presets), **{preset.id: preset for preset in templates.presets}}
     presets = warn_of_case(presets, settings.MODELS_DIR)
     problems = tuple(filter(None, (problem, *document.problems, templates.problem)))
     for sentence in problems:
@@ -89,7 +89,7 @@ def _read() -> Catalogue:
         | {name: one for name, one in templates.categories.items() if name not in document.categories},
         version=document.version,
         problems=problems,
-        rivals=find_rivals(presets.values()),
+        path_conflicts=find_path_conflicts(presets.values()),
     )
 
 

@@ -29,7 +29,7 @@ TIMEOUT = 30.0  # seconds for one address, redirects and a second try included
 HOSTS_AT_ONCE, PER_HOST = 6, 8
 STRIKES = 3  # addresses in a row without an answer: the rest of that host is not asked
 HOST_TIMES = 10  # of TIMEOUT: what one host may take for all its addresses, however faithfully it answers
-LOOK = 0.2  # seconds
+POLL_SECONDS = 0.2  # seconds
 TOLERANCE = 0.1  # of the catalogue's size; it is written by hand and rounded
 BAD = frozenset({"missing", "html", "hash", "unreachable", "refused"})
 
@@ -126,7 +126,7 @@ def _answers(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Facts |
                 if not host.urls and not mine:
                     asking.remove(host)
             with suppress(Empty):
-                url = bell.get(timeout=LOOK)
+                url = bell.get(timeout=POLL_SECONDS)
                 host, task = running.pop(url)
                 said = task.result()
                 host.heard(said)

@@ -70,7 +70,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Listing:
     choice: Choice
     page: Page[Entry]
     tabs: list[tuple[str, int]]  # type and how many answer the search; "" stands for all
@@ -78,7 +78,7 @@ class Shelf:
     usable: int  # bytes that installs may still take
 
 
-def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
+def listing(choice: Choice, number: str, cards_shown: str = "") -> Listing:
     presets = list(catalogue().presets.values())
     entries = _entries(presets)
     usable = usable_bytes()
@@ -90,7 +90,7 @@ def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
     categories = sorted({preset.category for preset in presets})
     page = page_of(shown, PAGE, number, cards_shown)
     page.object_list = _with_lines(list(page.object_list))
-    return Shelf(choice, page, tabs, categories, usable)
+    return Listing(choice, page, tabs, categories, usable)
 
 
 def entry(preset: Preset) -> Entry:

@@ -17,10 +17,10 @@ from workflowfiles.names import url_key
 OTHERS_NAMED = 3  # other presets that a sentence lists by name
 
 # path → the addresses that presets fetch it from → the ids of these presets
-Rivals = Mapping[str, Mapping[str, tuple[str, ...]]]
+PathConflicts = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 
-def find_rivals(presets: Iterable[Preset]) -> Rivals:
+def find_path_conflicts(presets: Iterable[Preset]) -> PathConflicts:
     """Only the (canonical) paths that have more than one address, as url_key."""
     owners: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for preset in presets:
@@ -33,11 +33,11 @@ def find_rivals(presets: Iterable[Preset]) -> Rivals:
     }
 
 
-def warn_of_rivals(presets: Mapping[str, Preset]) -> dict[str, Preset]:
+def warn_of_path_conflicts(presets: Mapping[str, Preset]) -> dict[str, Preset]:
     """The presets with a warning for each file that another one of them fetches from elsewhere."""
-    rivals = find_rivals(presets.values())
+    path_conflicts = find_path_conflicts(presets.values())
     return {
-        preset.id: replace(preset, warnings=(*preset.warnings, *_sentences(preset, rivals)))
+        preset.id: replace(preset, warnings=(*preset.warnings, *_sentences(preset, path_conflicts)))
         for preset in presets.values()
     }
 
@@ -76,14 +76,14 @@ def _case_sentences(preset: Preset, clashes: Mapping[str, Mapping[str, list[str]
                 )
 
 
-def differing(preset: Preset, rivals: Rivals, remotes: Mapping[str, Remote]) -> list[str]:
+def differing(preset: Preset, path_conflicts: PathConflicts, remotes: Mapping[str, Remote]) -> list[str]:
     """A sentence for each file of which the hosts say that other presets have other bytes under its path."""
     sentences = []
     for file in preset.files:
         own = remotes.get(file.url)
         others = [
             owner
-            for url, owners in rivals.get(canonical(file.path), {}).items()
+            for url, owners in path_conflicts.get(canonical(file.path), {}).items()
             if own and own.sha256 and (remote := remotes.get(url)) and remote.sha256 not in {"", own.sha256}
             for owner in owners
         ]
@@ -95,10 +95,10 @@ def differing(preset: Preset, rivals: Rivals, remotes: Mapping[str, Remote]) -> 
     return sentences
 
 
-def _sentences(preset: Preset, rivals: Rivals) -> list[str]:
+def _sentences(preset: Preset, path_conflicts: PathConflicts) -> list[str]:
     sentences = []
     for file in preset.files:
-        addresses = rivals.get(canonical(file.path), {})
+        addresses = path_conflicts.get(canonical(file.path), {})
         others = [
             owner
             for url, owners in addresses.items()

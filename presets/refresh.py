@@ -13,7 +13,7 @@ from django.conf import settings
 
 from activity.events import broadcast
 from activity.models import Activity
-from presets import catalogue as shelf
+from presets import catalogue
 from presets.document import BadDocument, Document, parse_document
 from presets.fetch_document import Unacceptable, Unreachable, fetch_document
 from presets.preset import Preset
@@ -76,7 +76,7 @@ def refresh(url: str | None = None) -> Changes:
     except RefreshError as error:
         Activity.log(Activity.Type.ERROR, Activity.Status.FAILED, "Catalogue not refreshed", str(error), url=shown(url))
         raise
-    shelf.forget()
+    catalogue.forget()
     Activity.log(
         Activity.Type.PRESET,
         Activity.Status.COMPLETED,

@@ -13,7 +13,7 @@ from downloads.inventory.knowledge import CONFLICT, PARTIAL, UNVERIFIED, Knowled
 from downloads.inventory.scan import canonical
 from downloads.models import DownloadHistory, Status
 from presets.catalogue import catalogue
-from presets.path_conflicts import Rivals, differing
+from presets.path_conflicts import PathConflicts, differing
 from presets.preset import Preset, PresetFile, written_size
 from webclient.url_policy import masked
 from workflowfiles.names import url_key
@@ -86,23 +86,25 @@ def preset_states(presets: Iterable[Preset]) -> dict[str, PresetState]:
     """By id. The number of queries does not depend on the number of presets."""
     presets = list(presets)
     ids = [preset.id for preset in presets]
-    rivals = catalogue().rivals
-    knowledge = Knowledge.gather(_urls(presets, rivals) if len(presets) <= FEW else None)
+    path_conflicts = catalogue().path_conflicts
+    knowledge = Knowledge.gather(_urls(presets, path_conflicts) if len(presets) <= FEW else None)
     active = {row.preset_id: row for row in DownloadHistory.objects.filter(preset_id__in=ids).active()}
     failed = {row.preset_id: row for row in _newest_if_failed(ids)}
     states = {}
     for preset in presets:
-        files = tuple(_file_state(file, knowledge, rivals) for file in preset.files)
+        files = tuple(_file_state(file, knowledge, path_conflicts) for file in preset.files)
         row = active.get(preset.id) or failed.get(preset.id)
-        warnings = (*preset.warnings, *differing(preset, rivals, knowledge.remotes))
+        warnings = (*preset.warnings, *differing(preset, path_conflicts, knowledge.remotes))
         states[preset.id] = _preset_state(preset, files, row, warnings)
     return states
 
 
-def _urls(presets: Iterable[Preset], rivals: Rivals) -> set[str]:
+def _urls(presets: Iterable[Preset], path_conflicts: PathConflicts) -> set[str]:
     """Their own addresses, and those that other presets fetch the same paths from."""
     files = [file for preset in presets for file in preset.files]
-    return {file.url for file in files} | {url for file in files for url in rivals.get(canonical(file.path), ())}
+    return {file.url for file in files} | {
+        url for file in files for url in path_conflicts.get(canonical(file.path), ())
+    }
 
 
 def _newest_if_failed(ids: Sequence[str]) -> Iterable[DownloadHistory]:
@@ -110,9 +112,9 @@ def _newest_if_failed(ids: Sequence[str]) -> Iterable[DownloadHistory]:
     return DownloadHistory.objects.filter(pk__in=newest.values("id"), status=Status.FAILED)
 
 
-def _file_state(file: PresetFile, knowledge: Knowledge, rivals: Rivals) -> FileState:
+def _file_state(file: PresetFile, knowledge: Knowledge, path_conflicts: PathConflicts) -> FileState:
     status, place = knowledge.state(file.path, file.url), knowledge.place(file.path, file.url)
-    is_anothers = is_here(status) and _is_anothers(file, place, knowledge, rivals)
+    is_anothers = is_here(status) and _is_anothers(file, place, knowledge, path_conflicts)
     remote = knowledge.remotes.get(file.url)
     size = remote.size if remote else None
     if size is None and is_here(status):
@@ -125,13 +127,13 @@ def _file_state(file: PresetFile, knowledge: Knowledge, rivals: Rivals) -> FileS
     return FileState(file, status, size, bytes_here, bool(remote and remote.gated), place, is_anothers)
 
 
-def _is_anothers(file: PresetFile, place: str, knowledge: Knowledge, rivals: Rivals) -> bool:
+def _is_anothers(file: PresetFile, place: str, knowledge: Knowledge, path_conflicts: PathConflicts) -> bool:
     """Until its own host is asked nobody knows whether those are its bytes; an install asks before it fetches."""
     record = knowledge.records.get(canonical(place))
     if record is None or file.url in knowledge.remotes:
         return False
     key = url_key(record.url)
-    return key != url_key(file.url) and key in rivals.get(canonical(file.path), {})
+    return key != url_key(file.url) and key in path_conflicts.get(canonical(file.path), {})
 
 
 def _preset_state(

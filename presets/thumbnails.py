@@ -29,7 +29,7 @@ FIRST = "-1"  # NAME-1.webp is a template's first picture
 KINDS = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 MOST = 8 * 2**20  # bytes of one picture; the largest of the packages has 4
 MOST_KEPT = 48 * 2**20  # bytes of all that are kept
-PATIENCE = 5.0  # seconds
+READ_SECONDS = 5.0  # seconds
 MISSING = ".missing"
 MISSING_FOR = 6 * 3600.0  # seconds that a picture ComfyUI does not have is not asked for again
 QUIET = 60.0  # seconds that nothing is asked after ComfyUI gave no answer
@@ -89,7 +89,7 @@ def _fetch(name: str) -> Picture | None:
     if _is_missing(missing, {missing}) or not _may_ask():
         return None
     try:
-        with Client(address.configured(), read=PATIENCE) as client:
+        with Client(address.configured(), read=READ_SECONDS) as client:
             data = client.template_picture(name, MOST)
     except ComfyError as error:
         if error.trouble in {"missing", "too_large"}:

@@ -14,7 +14,7 @@ from downloads.inventory.destinations import Places
 from downloads.inventory.knowledge import CONFLICT
 from downloads.inventory.scan import PART_SUFFIX, canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
-from downloads.transfer import delete_beneath, discard_partial
+from downloads.transfer import delete_confined, discard_partial
 from presets.preset import Preset
 from presets.states import installed_presets_needing, preset_states
 from values.sizes import human_size
@@ -90,7 +90,7 @@ def uninstall(presets: Sequence[Preset]) -> Uninstalled:
     try:
         for path in plan.delete:
             if found := index.find(path):
-                delete_beneath(found.root, found.below_root)
+                delete_confined(found.root, found.below_root)
             deleted.append(path)
         for path in plan.partials:
             if begun := index.partials.get(canonical(path)):

@@ -22,25 +22,25 @@ from presets import thumbnails
 from presets.catalogue import catalogue
 from presets.install import NotInstallable, install_several
 from presets.install import install as install_preset
-from presets.listing import SORTS, STATES, Choice, entry, shelf
+from presets.listing import SORTS, STATES, Choice, entry, listing
 from presets.preset import Preset
 from presets.templates_source import template_names
 from presets.uninstall import StillActive, plan_uninstall
 from presets.uninstall import uninstall as uninstall_preset
 
 MOST_REFUSALS = 4  # sentences that one answer shows
-PIECES = {"shelf": "presets/_shelf.html", "more": "presets/_cards.html"}
+PIECES = {"listing": "presets/_listing.html", "more": "presets/_cards.html"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @vary_on_headers("HX-Request", "HX-Target")
 def index(request: HttpRequest) -> HttpResponse:
-    """The shelf; a POST acts on the models that were ticked on it."""
+    """The listing; a POST acts on the models that were ticked on it."""
     if request.method == "POST":
         return _act_on_selection(request)
     choice = Choice.of(request.GET)
     context = {
-        "shelf": shelf(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
+        "listing": listing(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
         "choice": choice,
         "sorts": SORTS,
         "states": STATES,

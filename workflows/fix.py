@@ -14,7 +14,7 @@ from downloads.inventory import scan
 from downloads.inventory.scan import FoundFile, resolved
 from downloads.inventory.state import may_speak_of
 from downloads.models import ModelFile
-from downloads.transfer import TransferError, link_beneath, move_beneath, parse_model_path
+from downloads.transfer import TransferError, link_confined, move_confined, parse_model_path
 from presets.states import installed_presets_needing
 from volumes.file_names import composed, shown
 from workflows.matching import ModelState
@@ -56,9 +56,9 @@ def _fix(state: ModelState, found: FoundFile, how: How) -> None:
     try:
         parse_model_path(state.path)
         if how == "move":
-            move_beneath(root, source, target)
+            move_confined(root, source, target)
         else:
-            link_beneath(root, source, target)
+            link_confined(root, source, target)
     except (TransferError, FileNotFoundError) as refusal:
         raise CannotFix(f"{found.path} could not be put at {state.path}: {refusal}") from refusal
     verb = "Moved" if how == "move" else "Linked"

@@ -28,7 +28,7 @@ from workflowfiles import VERSION, ModelUse, Scan, scan_file
 
 TEMPLATES, LOCAL = "templates", "local"
 MEDIA = (".png", ".webp", ".jpg", ".jpeg", ".flac", ".opus", ".ogg", ".mp4", ".mov")
-PATIENCE = 2.0  # seconds that a page waits for new files to be read
+WAIT_SECONDS = 2.0  # seconds that a page waits for new files to be read
 MAX_AGE = 3.0  # seconds that nobody looks whether files changed
 MOST_FILES = 20_000  # per folder of workflows; a whole disk is no folder of workflows
 log = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ _known: tuple[float, _State, Library] | None = None
 def library() -> Library:
     """Cheap to call, safe from several threads; the same object while no file changes.
 
-    New files may be many and slow to read: whoever asks meanwhile, or waits for more than PATIENCE, sees what was known
-    before. Only at first, and after `forget`, everybody waits.
+    New files may be many and slow to read: whoever asks meanwhile, or waits for more than WAIT_SECONDS, sees what was
+    known before. Only at first, and after `forget`, everybody waits.
     """
     known = None if _known is None or _known[0] == _FORGOTTEN else _known
     if not _lock.acquire(blocking=known is None) and known is not None:
@@ -96,7 +96,7 @@ def library() -> Library:
         _lock.release()
         raise
     try:
-        return reading.result(None if known is None else PATIENCE)
+        return reading.result(None if known is None else WAIT_SECONDS)
     except TimeoutError:
         if known is None:
             raise

@@ -65,7 +65,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Listing:
     page: Page[Entry]
     cards: list[Card]
     tabs: list[tuple[str, str, int]]  # verdict, word, how many answer the search; "" stands for all
@@ -75,7 +75,7 @@ class Shelf:
     usable: int  # bytes that installs may still take
 
 
-def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
+def listing(choice: Choice, number: str, cards_shown: str = "") -> Listing:
     everything = list(entries().values())
     usable = usable_bytes()
     words = choice.q.lower().split()
@@ -91,7 +91,7 @@ def shelf(choice: Choice, number: str, cards_shown: str = "") -> Shelf:
     pictures = offered()
     taken = _taken([entry.install_id for entry in page.object_list])
     cards = [_card(entry, lines, usable, pictures, taken) for entry in page.object_list]
-    return Shelf(
+    return Listing(
         page,
         cards,
         tabs,

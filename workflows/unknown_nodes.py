@@ -10,13 +10,13 @@ from workflows.library import library
 
 
 @dataclass(frozen=True)
-class Strangers:
+class UnknownNodes:
     """``certain``: ComfyUI itself has said what it has; otherwise the official templates are the measure."""
 
     types: tuple[str, ...]
     certain: bool
 
 
-def strangers(scan: Scan) -> Strangers:
+def unknown_nodes(scan: Scan) -> UnknownNodes:
     installed = node_types()
-    return Strangers(tuple(sorted(scan.node_types - (installed or library().node_types))), bool(installed))
+    return UnknownNodes(tuple(sorted(scan.node_types - (installed or library().node_types))), bool(installed))

@@ -21,12 +21,12 @@ from workflows import unlock_planner
 from workflows import upload as dropping
 from workflows.install import CannotInstall, UnconfirmedHosts
 from workflows.install import install as install_missing
-from workflows.listing import SORTS, Choice, card, shelf
+from workflows.listing import SORTS, Choice, card, listing
 from workflows.listing import line_of as install_line
 from workflows.readiness import Entry, Judged, find_entry
-from workflows.unknown_nodes import strangers
+from workflows.unknown_nodes import unknown_nodes
 
-PIECES = {"shelf": "workflows/_shelf.html", "more": "workflows/_cards.html"}
+PIECES = {"listing": "workflows/_listing.html", "more": "workflows/_cards.html"}
 
 
 @require_GET
@@ -34,7 +34,7 @@ PIECES = {"shelf": "workflows/_shelf.html", "more": "workflows/_cards.html"}
 def index(request: HttpRequest) -> HttpResponse:
     choice = Choice.of(request.GET)
     context = {
-        "shelf": shelf(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
+        "listing": listing(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
         "choice": choice,
         "sorts": SORTS,
     }
@@ -52,7 +52,7 @@ def detail(request: HttpRequest, workflow_id: str) -> HttpResponse:
         "taken": shown.taken,
         "fits": shown.fits,
         "picture": shown.picture,
-        "strangers": strangers(entry.scan),
+        "unknown_nodes": unknown_nodes(entry.scan),
         "choice": Choice.of(request.GET),
     }
     return render(
@@ -128,7 +128,7 @@ def _show_dropped(request: HttpRequest, dropped: dropping.Dropped) -> HttpRespon
         "dropped": dropped,
         "entry": dropped.judged,
         "line": install_line(dropped.install_id),
-        "strangers": strangers(dropped.judged.scan),
+        "unknown_nodes": unknown_nodes(dropped.judged.scan),
     }
     return render(request, "workflows/dropped.html", context)
 

@@ -32,7 +32,7 @@ class Line:
 
     entry: Entry
     link: str
-    strangers: tuple[str, ...]  # node classes that this ComfyUI does not have
+    unknown_nodes: tuple[str, ...]  # node classes that this ComfyUI does not have
 
     @property
     def can_queue(self) -> bool:
@@ -40,7 +40,7 @@ class Line:
 
     @property
     def runs(self) -> bool:
-        return self.entry.ready and not self.strangers
+        return self.entry.ready and not self.unknown_nodes
 
 
 @require_GET

@@ -30,13 +30,13 @@ class Child:
         self.due: float | None = None  # monotonic time of the next start
         self.reason = ""  # why we killed it, when we did
         self.started = 0.0
-        self.lifeline: socket.socket | None = None
+        self.parent_watch: socket.socket | None = None
         self._arguments, self._inherit = list(arguments), list(inherit)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.lifeline, theirs = socket.socketpair()
-        self.lifeline.setblocking(False)
+        self.parent_watch, theirs = socket.socketpair()
+        self.parent_watch.setblocking(False)
         self.started, self.due, self.ready = time.monotonic(), None, False
         with theirs:
             # A process group of its own: Ctrl-C at the terminal reaches the supervisor alone, which ends all in order.
@@ -61,23 +61,23 @@ class Child:
         return self._process.pid if self._process else None
 
     def go(self) -> None:
-        if self.lifeline is not None:
+        if self.parent_watch is not None:
             try:
-                self.lifeline.send(GO)
+                self.parent_watch.send(GO)
             except OSError:
                 log.debug("%s ended before it was needed", self.name)
 
     def listen(self) -> bool:
         """Whether it has just said that it is ready."""
         try:
-            word = self.lifeline.recv(1) if self.lifeline else b""
+            word = self.parent_watch.recv(1) if self.parent_watch else b""
         except BlockingIOError:
             return False
         except OSError:
             word = b""
-        if not word and self.lifeline:  # it is ending; SIGCHLD follows
-            self.lifeline.close()
-            self.lifeline = None
+        if not word and self.parent_watch:  # it is ending; SIGCHLD follows
+            self.parent_watch.close()
+            self.parent_watch = None
         self.ready = word == READY
         return self.ready
 
@@ -86,9 +86,9 @@ class Child:
         status = self._process.poll() if self._process else None
         if status is not None:
             self._process = None
-            if self.lifeline is not None:
-                self.lifeline.close()
-                self.lifeline = None
+            if self.parent_watch is not None:
+                self.parent_watch.close()
+                self.parent_watch = None
         return status
 
     def schedule_restart(self) -> float:

@@ -15,13 +15,13 @@ import time
 
 log = logging.getLogger(__name__)
 
-VARIABLE = "COMFYDASH_LIFELINE"  # number of the inherited socket
+VARIABLE = "COMFYDASH_PARENT_WATCH"  # number of the inherited socket
 GO, READY = b"g", b"r"
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LAST_WORDS_SECONDS = 4.0
 
 
-class Lifeline:
+class ParentWatch:
     """Does nothing in a process that no supervisor started."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Lifeline:
             return
         if self._socket.recv(1) != GO:
             sys.exit(0)
-        threading.Thread(target=self._watch, name="lifeline", daemon=True).start()
+        threading.Thread(target=self._watch, name="parent_watch", daemon=True).start()
 
     def _has_lost_its_supervisor(self) -> bool:
         assert self._socket is not None

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from comfydash.serve.parent_watch import Lifeline
+from comfydash.serve.parent_watch import ParentWatch
 from comfydash.serve.setup import load_django
 from comfydash.serve.trouble import CannotStart
 from volumes.files import sweep_drafts
@@ -36,13 +36,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--host", default="")
     parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args(arguments)
-    lifeline = Lifeline()
-    lifeline.wait_for_start()
+    parent_watch = ParentWatch()
+    parent_watch.wait_for_start()
     os.environ["COMFYDASH_LISTEN_HOST"] = options.host or "127.0.0.1"
     try:
         load_django()
         _prepare_database(options.alone)
-        lifeline.tell_ready()
+        parent_watch.tell_ready()
     except CannotStart as trouble:
         log.error("%s", trouble)
         return 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from comfydash import data_folders
 
-PATIENCE = 5.0  # seconds for the answer
+ANSWER_SECONDS = 5.0  # seconds for the answer
 HEARTBEAT_AGE = 60.0  # seconds; the worker beats every five
 
 
@@ -47,7 +47,7 @@ def is_alive(host: str, port: int) -> bool:
 
 def _asks(host: str, port: int, path: bytes) -> bool:
     try:
-        with socket.create_connection((host, port), timeout=PATIENCE) as connection:
+        with socket.create_connection((host, port), timeout=ANSWER_SECONDS) as connection:
             connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             return connection.recv(32).startswith(b"HTTP/1.1 200")
     except OSError:

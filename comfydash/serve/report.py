@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from comfydash.serve.parent_watch import Lifeline
+from comfydash.serve.parent_watch import ParentWatch
 from comfydash.serve.setup import load_django
 
 TITLES = {
@@ -18,7 +18,7 @@ TITLES = {
 
 
 def main(part: str, happened: str) -> None:
-    Lifeline()
+    ParentWatch()
     load_django()
     from django.db import DatabaseError
 

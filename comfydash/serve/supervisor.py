@@ -1,4 +1,16 @@
-"""Starts the parts of the dashboard in order, keeps them running, ends them. Never loads Django: it stays small."""
+"""Starts the parts of the dashboard in order, keeps them running, ends them. Never loads Django: it stays small.
+
+What happens at SIGTERM (Ctrl-C and SIGHUP are the same), all within five seconds:
+
+1. `Supervisor` hears it between two looks and signals all its children.
+2. The worker's consumer sets its stop flag (`downloads/worker/consumer.py`); a running install sees it at its next
+   tick, stops its transfer and gives its row back (`DownloadHistory.give_back`): it is queued again at its old place,
+   with its bytes in the `.part`.
+3. The web server takes no new connections, ends its sockets, and goes.
+4. Who has not ended after GRACE_SECONDS is killed; the exit status then is HAD_TO_KILL. A worker that was killed leaves
+   its row downloading; the next drain fails it as interrupted, and Retry continues from the bytes.
+5. The locks go with their processes.
+"""
 
 from __future__ import annotations
 
@@ -216,7 +228,7 @@ class Supervisor:
 
     def _wait_until(self, moment: float) -> None:
         """Sleeps; a signal or a word from a child ends it early."""
-        silent = [child.lifeline for child in self._everyone() if child.lifeline and not child.ready]
+        silent = [child.parent_watch for child in self._everyone() if child.parent_watch and not child.ready]
         watched: list[int | socket.socket] = [self._wakeup, *silent]
         ready, _, _ = select.select(watched, [], [], max(0.0, moment - time.monotonic()))
         if self._wakeup in ready:

@@ -1,4 +1,4 @@
-"""The web server's process: Daphne on the socket that the supervisor holds, with limits on what strangers may send.
+"""The web server's process: Daphne on the socket that the supervisor holds, with limits on what unknown_nodes may send.
 
 usage: python -m comfydash.serve.web FILE_DESCRIPTOR
 """
@@ -14,9 +14,9 @@ import socket
 import sys
 from typing import Any
 
-from comfydash.serve.parent_watch import Lifeline
+from comfydash.serve.parent_watch import ParentWatch
 
-lifeline = Lifeline()  # before the long imports: a supervisor that dies meanwhile takes us along
+parent_watch = ParentWatch()  # before the long imports: a supervisor that dies meanwhile takes us along
 
 from daphne.server import Server  # noqa: E402  # installs Twisted's reactor, so it comes first
 from twisted.internet import defer, reactor  # noqa: E402
@@ -66,7 +66,7 @@ class WebServer(Server):  # type: ignore[misc]  # daphne has no types
         reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, self.http_factory)
         asyncio.set_event_loop(reactor._asyncioEventloop)
         reactor.addSystemEventTrigger("before", "shutdown", self.kill_all_applications)
-        reactor.callWhenRunning(lifeline.tell_ready)
+        reactor.callWhenRunning(parent_watch.tell_ready)
         reactor.run()
 
     def kill_all_applications(self) -> Any:
@@ -82,7 +82,7 @@ class WebServer(Server):  # type: ignore[misc]  # daphne has no types
 def main(descriptor: int) -> None:
     raise_open_files()
     application, without_login = load_application()
-    lifeline.wait_for_start()
+    parent_watch.wait_for_start()
     with socket.socket(fileno=descriptor) as listener:
         WebServer(application, listener, without_login).run()
     leave_no_socket()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 
-from comfydash.serve.parent_watch import Lifeline
+from comfydash.serve.parent_watch import ParentWatch
 from comfydash.serve.setup import load_django
 from comfydash.serve.trouble import CannotStart
 
 
 def main() -> None:
-    lifeline = Lifeline()
+    parent_watch = ParentWatch()
     try:
         load_django()
     except CannotStart as trouble:
@@ -19,8 +19,8 @@ def main() -> None:
         sys.exit(1)
     from django.core.management import call_command
 
-    lifeline.wait_for_start()
-    lifeline.tell_ready()  # from here on its heart has to beat
+    parent_watch.wait_for_start()
+    parent_watch.tell_ready()  # from here on its heart has to beat
     call_command("run_huey")
 
 

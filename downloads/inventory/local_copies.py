@@ -8,7 +8,7 @@ from downloads.inventory.scan import models_index
 from downloads.models import ModelFile
 
 
-def twins_of(path: str, sha256: str) -> tuple[tuple[Path, str], ...]:
+def local_copies_of(path: str, sha256: str) -> tuple[tuple[Path, str], ...]:
     """Root, and path below it, of each other file on record with this SHA-256. The engine proves it before it links."""
     if not sha256:
         return ()

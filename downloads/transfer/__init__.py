@@ -1,12 +1,12 @@
 """Bringing files: probe what a host has, fetch it complete and verified, publish it atomically. Knows no Django."""
 
 from downloads.transfer.disk.confined import (
-    delete_beneath,
-    folder_beneath,
-    link_beneath,
-    move_beneath,
-    open_beneath,
-    stat_beneath,
+    delete_confined,
+    folder_confined,
+    link_confined,
+    move_confined,
+    open_confined,
+    stat_confined,
 )
 from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space import DiskSpace, disk_space
@@ -43,15 +43,15 @@ __all__ = [
     "TransferError",
     "Wanted",
     "check_address",
-    "delete_beneath",
+    "delete_confined",
     "discard_partial",
     "disk_space",
     "fetch",
     "folder_at_path",
-    "folder_beneath",
-    "link_beneath",
-    "move_beneath",
-    "open_beneath",
+    "folder_confined",
+    "link_confined",
+    "move_confined",
+    "open_confined",
     "parse_model_path",
     "partial_bytes",
     "path_taken",
@@ -60,6 +60,6 @@ __all__ = [
     "probe_all",
     "recover_replaced",
     "reserved_bytes",
-    "stat_beneath",
+    "stat_confined",
     "take_along",
 ]

@@ -37,7 +37,7 @@ class Pauses:
 
 
 @dataclass
-class Patience:
+class Backoff:
     """Counts attempts without progress and waits between them: base · 2ⁿ, at most the cap, or what the host asks."""
 
     options: Options

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from downloads.transfer.backoff import Patience
-from downloads.transfer.disk.confined import open_beneath, stat_beneath, storage_refusal
+from downloads.transfer.backoff import Backoff
+from downloads.transfer.disk.confined import open_confined, stat_confined, storage_refusal
 from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space_needed import check_reserve, check_room, without_room
 from downloads.transfer.errors import RangeRefused, no_model_is_a_refusal
@@ -17,9 +17,9 @@ from downloads.transfer.locate import locate, web_client
 from downloads.transfer.part.file import PART_SUFFIX, Partial, discard_partial, partial_bytes
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.part.journal import Identity
-from downloads.transfer.part.local_copy import Twin, publish_link
+from downloads.transfer.part.local_copy import LocalCopy, publish_link
 from downloads.transfer.part.syncer import Syncer
-from downloads.transfer.progress import Teller
+from downloads.transfer.progress import ProgressReporter
 from downloads.transfer.segments.pool import ConnectionPool
 from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.tuner import Tuner
@@ -65,7 +65,7 @@ def _checked(wanted: Wanted) -> str:
     path = parse_model_path(wanted.path)
     if path == wanted.path:
         return path
-    written = any(stat_beneath(wanted.root, name) for name in (wanted.path, wanted.path + PART_SUFFIX))
+    written = any(stat_confined(wanted.root, name) for name in (wanted.path, wanted.path + PART_SUFFIX))
     return wanted.path if written else path
 
 
@@ -80,34 +80,34 @@ class Transfer:
         self.changes = 0
         self.refusals = 0  # answers that did not continue where bytes were at stake
         self._furthest = 0  # bytes that were there at once
-        self.patience = Patience(options, tick)
+        self.backoff = Backoff(options, tick)
         self.limit = RateLimit(options.rate_limit)
         self.tuner = Tuner(options.connections)
-        self.teller = Teller(options, tick, self.patience)
+        self.reporter = ProgressReporter(options, tick, self.backoff)
 
     def run(self, publish: Publish | None) -> Published:
-        self.patience.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
-        self.patience.bytes_total = self.earlier.size if self.earlier else None
-        place = self.patience.through(lambda: locate(self.client, self.hub, self.wanted.url))
+        self.backoff.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
+        self.backoff.bytes_total = self.earlier.size if self.earlier else None
+        place = self.backoff.through(lambda: locate(self.client, self.hub, self.wanted.url))
         self._check_expected(place.facts)
-        self.patience.bytes_total = place.facts.size
+        self.backoff.bytes_total = place.facts.size
         if place.facts.warning:
             self.warnings.append(place.facts.warning)
         if not self.wanted.replace and (there := self._already_there(place.facts)):
             return there
         try:
-            return self._from_twins(place.facts, publish) or self._from_host(place, publish)
+            return self._from_local_copies(place.facts, publish) or self._from_host(place, publish)
         except TransferError as refusal:
             if refusal.reason != "disk_full" or refusal.missing_bytes:
                 raise
-            raise without_room(refusal, self.wanted, self.patience.bytes_total, self.options.disk_reserve) from refusal
+            raise without_room(refusal, self.wanted, self.backoff.bytes_total, self.options.disk_reserve) from refusal
 
     def _from_host(self, place: Located, publish: Publish | None) -> Published:
         check_room(self.wanted, place.facts.size, self.options.disk_reserve)
         with Partial(self.wanted.root, self.wanted.path) as partial:
             if not partial.adopt(Identity.of(place.facts)):
                 self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
-            self._furthest = self.patience.bytes_done = partial.bytes_done
+            self._furthest = self.backoff.bytes_done = partial.bytes_done
             try:
                 return self._bring(partial, Source(self.client, self.hub, place), publish)
             except TransferError as refusal:
@@ -137,78 +137,78 @@ class Transfer:
 
     def _already_there(self, facts: Facts) -> Published | None:
         """The file that stands under the final name when it is the wanted one; it is hashed to be sure."""
-        found = stat_beneath(self.wanted.root, self.wanted.path)
+        found = stat_confined(self.wanted.root, self.wanted.path)
         if found is None:
             return None
         expected = self.wanted.sha256.lower() or facts.sha256
         is_file = stat.S_ISREG(found.st_mode)
         if expected and is_file and found.st_size == (facts.size if facts.size is not None else found.st_size):
-            digest = self.teller.watch(self._hash_existing, lambda: found.st_size, found.st_size)
+            digest = self.reporter.watch(self._hash_existing, lambda: found.st_size, found.st_size)
             if digest == expected:
                 return self._published(found, digest, facts)
         raise path_taken(self.wanted.path)
 
     def _hash_existing(self) -> str:
-        with os.fdopen(open_beneath(self.wanted.root, self.wanted.path, os.O_RDONLY), "rb") as file:
+        with os.fdopen(open_confined(self.wanted.root, self.wanted.path, os.O_RDONLY), "rb") as file:
             return sha256_of_open(file)
 
     # --- the same bytes, here already ---------------------------------------------------------------------------
 
-    def _from_twins(self, facts: Facts, publish: Publish | None) -> Published | None:
+    def _from_local_copies(self, facts: Facts, publish: Publish | None) -> Published | None:
         """Link or copy the first file that has the wanted bytes indeed."""
         expected = self.wanted.sha256.lower() or facts.sha256
-        for root, path in self.wanted.twins if expected else ():
+        for root, path in self.wanted.local_copies if expected else ():
             try:
-                twin = Twin(root, path)
+                copy = LocalCopy(root, path)
             except (TransferError, OSError):  # gone, or something else by now
                 continue
             try:
-                if facts.size not in {None, twin.size}:
+                if facts.size not in {None, copy.size}:
                     continue
-                if there := self._from_twin(twin, expected, facts, publish):
+                if there := self._from_copy(copy, expected, facts, publish):
                     return there
                 self.warnings.append(f"{path} is on record with the same content, but its bytes have changed.")
             finally:
-                twin.leave()
-                twin.close()
+                copy.leave()
+                copy.close()
         return None
 
-    def _from_twin(self, twin: Twin, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
+    def _from_copy(self, copy: LocalCopy, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
         """None when its bytes are others."""
         root, path = self.wanted.root, self.wanted.path
         root.mkdir(parents=True, exist_ok=True)
-        with twin.linked(root, path) as is_linked:
+        with copy.linked(root, path) as is_linked:
             if is_linked:
-                digest = self.teller.watch(twin.hexdigest, lambda: twin.read, twin.size)
+                digest = self.reporter.watch(copy.hexdigest, lambda: copy.read, copy.size)
                 if digest != expected:
                     return None
                 self.warnings.append(
-                    f"{path} is a link to {twin.path}, which has the same content: nothing was fetched."
+                    f"{path} is a link to {copy.path}, which has the same content: nothing was fetched."
                 )
-                result = self._published(os.fstat(twin.handle), digest, facts)
+                result = self._published(os.fstat(copy.handle), digest, facts)
                 self._last_word(result, publish)
                 publish_link(root, path, replace=self.wanted.replace)
                 with suppress(TransferError):  # somebody writes there: what was begun is theirs
                     discard_partial(root, path)
                 return result
-        return self._copy(twin, expected, facts, publish)
+        return self._copy(copy, expected, facts, publish)
 
-    def _copy(self, twin: Twin, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
+    def _copy(self, copy: LocalCopy, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
         check_room(self.wanted, facts.size, self.options.disk_reserve)
         with Partial(self.wanted.root, self.wanted.path) as partial:
-            partial.adopt(Identity.of(replace(facts, size=twin.size, sha256=expected)))
+            partial.adopt(Identity.of(replace(facts, size=copy.size, sha256=expected)))
             hasher = Hasher(partial)
             try:
-                self.teller.watch(lambda: twin.fill(partial), lambda: twin.read, twin.size)
-                self._catch_up(partial, hasher, twin.size)
+                self.reporter.watch(lambda: copy.fill(partial), lambda: copy.read, copy.size)
+                self._catch_up(partial, hasher, copy.size)
             finally:
-                twin.leave()
+                copy.leave()
                 hasher.stop()
             if hasher.hexdigest() != expected:
                 partial.start_over(Identity.of(facts))
                 return None
-            self.warnings.append(f"{self.wanted.path} is a copy of {twin.path}, which has the same content.")
-            return self._finish(partial, facts, twin.size, expected, publish)
+            self.warnings.append(f"{self.wanted.path} is a copy of {copy.path}, which has the same content.")
+            return self._finish(partial, facts, copy.size, expected, publish)
 
     # --- the bytes -------------------------------------------------------------------------------------------------
 
@@ -280,36 +280,36 @@ class Transfer:
                 reason="source_changed",
             )
         self.warnings.append("The file at its source changed in the middle; it was fetched anew from the start.")
-        source.place, self._furthest, self.patience.bytes_total = place, 0, place.facts.size
+        source.place, self._furthest, self.backoff.bytes_total = place, 0, place.facts.size
         partial.start_over(Identity.of(place.facts))
 
     def _pause(self, pool: ConnectionPool, partial: Partial, failure: Transient) -> None:
         done = partial.bytes_done
         if done > self._furthest:  # not just received: a host without Range may drop every attempt at the same place
             self._furthest = done
-            self.patience.progressed()
-        self.patience.bytes_done = done
-        self.patience.after(failure)
+            self.backoff.progressed()
+        self.backoff.bytes_done = done
+        self.backoff.after(failure)
 
     def _look(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
         """Called several times a second while bytes arrive; tells when it is time."""
         syncer.raise_error()
         if not pool.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
             check_reserve(self.wanted, self.options.disk_reserve)
-        if self.teller.received(self.fetched + pool.received):
-            self.teller.tell("downloading", partial.bytes_done, pool.source.facts.size, len(pool.connections))
+        if self.reporter.received(self.fetched + pool.received):
+            self.reporter.tell("downloading", partial.bytes_done, pool.source.facts.size, len(pool.connections))
 
     def _catch_up(self, partial: Partial, hasher: Hasher, size: int) -> None:
         """What is left to hash once the last byte is there."""
         while not hasher.wait(size, self.options.tick_interval):
-            self.teller.tell("verifying", partial.bytes_done, size)
+            self.reporter.tell("verifying", partial.bytes_done, size)
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
     def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish | None) -> Published:
         with os.fdopen(os.dup(partial.handle), "rb") as file, no_model_is_a_refusal():
             self.warnings.extend(check_open(file, size, self.wanted.path.rpartition("/")[2]))
-        found = self.teller.watch(lambda: partial.finish(size), lambda: size, size)
+        found = self.reporter.watch(lambda: partial.finish(size), lambda: size, size)
         result = self._published(found, digest, facts)
         self._last_word(result, publish)
         partial.publish(replace=self.wanted.replace)
@@ -317,7 +317,7 @@ class Transfer:
 
     def _last_word(self, result: Published, publish: Publish | None) -> None:
         """Is it still wanted? Raises Stopped."""
-        self.teller.tell("verifying", result.size, result.size)
+        self.reporter.tell("verifying", result.size, result.size)
         if publish and not publish(result):
             raise Stopped
 
@@ -331,7 +331,7 @@ class Transfer:
             commit=facts.commit,
             url=self.wanted.url,
             fetched_bytes=self.fetched,
-            attempts=self.patience.total,
+            attempts=self.backoff.total,
             warnings=tuple(dict.fromkeys(self.warnings)),
             verified=digest in {self.wanted.sha256.lower(), facts.sha256},
         )

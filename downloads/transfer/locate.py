@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 
 from downloads.transfer.background import Task
-from downloads.transfer.backoff import Patience, Pauses
+from downloads.transfer.backoff import Backoff, Pauses
 from downloads.transfer.errors import no_model_is_a_refusal
 from downloads.transfer.types import Options, Progress, Tick, keep_going
 from hosts import direct, huggingface
@@ -42,7 +42,7 @@ def probe(url: str, options: Options, tick: Tick = keep_going) -> Facts:
     """What the host says of a URL, no byte of the file fetched. Raises TransferError, and Stopped by the tick."""
     hub = Hub(options.hub_endpoint)
     with web_client(options) as client:
-        return Patience(options, tick).through(lambda: locate(client, hub, url)).facts
+        return Backoff(options, tick).through(lambda: locate(client, hub, url)).facts
 
 
 def peek(url: str, options: Options, name: str) -> None:
@@ -80,9 +80,9 @@ def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) ->
             while True:
                 url = pending.get_nowait()
                 try:
-                    patience = Patience(options, note)
-                    patience.held_up = held_up
-                    facts = patience.through(lambda url=url: locate(client, hub, url)).facts  # type: ignore[misc]
+                    backoff = Backoff(options, note)
+                    backoff.held_up = held_up
+                    facts = backoff.through(lambda url=url: locate(client, hub, url)).facts  # type: ignore[misc]
                     # A file that came without a token stands behind no gate.
                     answers[url] = replace(facts, gated=not facts.warning and gates.stand_before(url))
                 except TransferError as refusal:

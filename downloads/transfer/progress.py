@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from downloads.transfer.background import watch
-from downloads.transfer.backoff import Patience
-from downloads.transfer.segments.throughput import RateMeter
+from downloads.transfer.backoff import Backoff
+from downloads.transfer.segments.throughput import Throughput
 from downloads.transfer.types import Options, Progress, Tick
 from webclient.errors import Stopped
 
@@ -17,14 +17,14 @@ SPEED_SECONDS = 5.0
 Answer = TypeVar("Answer")
 
 
-class Teller:
+class ProgressReporter:
     """Calls the tick from the thread of fetch, with the speed of the last seconds and the number of the try."""
 
-    def __init__(self, options: Options, tick: Tick, patience: Patience) -> None:
-        self.options, self.patience = options, patience
+    def __init__(self, options: Options, tick: Tick, backoff: Backoff) -> None:
+        self.options, self.backoff = options, backoff
         self._tick = tick
         self._ticked = 0.0
-        self._speed = RateMeter(SPEED_SECONDS)
+        self._speed = Throughput(SPEED_SECONDS)
 
     def received(self, count: int) -> bool:
         """`count` bytes have arrived in all; whether it is time to tell."""
@@ -49,6 +49,6 @@ class Teller:
             bytes_total=total,
             speed=self._speed.rate if status == "downloading" else 0.0,
             connections=connections,
-            attempt=self.patience.attempt,
+            attempt=self.backoff.attempt,
             max_attempts=self.options.max_attempts,
         )

@@ -41,7 +41,7 @@ class Wanted:
 
     sha256 and size are what the file must have (a lock file says so); "" and None take what the host has.
     replace fetches beside an existing file and replaces it on success only.
-    twins are files (root, path below it) that are said to hold the same bytes: linked or copied once that is proved.
+    local_copies are files (root, path below it) said to hold the same bytes: linked or copied once that is proved.
     """
 
     url: str
@@ -50,7 +50,7 @@ class Wanted:
     sha256: str = ""
     size: int | None = None
     replace: bool = False
-    twins: tuple[tuple[Path, str], ...] = ()
+    local_copies: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from huey.consumer import Consumer
 
 from volumes.files import make_private
 
-LOOK = 0.3  # seconds between two looks for a signal: so much later a stop begins
+POLL_SECONDS = 0.3  # seconds between two looks for a signal: so much later a stop begins
 _stop = threading.Event()  # outside a consumer (tests, commands) nobody sets it
 
 
@@ -29,7 +29,7 @@ def stop_flag() -> threading.Event:
 def _remember(consumer: Consumer) -> Consumer:
     global _stop
     _stop = consumer.stop_flag
-    consumer._stop_flag_timeout = LOOK  # Huey's own 0.1 s is half of what an idle worker costs
+    consumer._stop_flag_timeout = POLL_SECONDS  # Huey's own 0.1 s is half of what an idle worker costs
     return consumer
 
 

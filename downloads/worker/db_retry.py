@@ -13,10 +13,10 @@ from downloads.worker.consumer import stop_flag, stopping
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
-PAUSE = 1.0  # seconds between two tries; each try waits for the lock itself, 20 s by the settings
+PAUSE_SECONDS = 1.0  # seconds between two tries; each try waits for the lock itself, 20 s by the settings
 
 
-def patiently(write: Callable[[], Answer]) -> Answer:
+def while_locked(write: Callable[[], Answer]) -> Answer:
     """Try until the database is not locked any more or the worker is asked to stop.
 
     Anything but a lock (a full disk, a read-only file) is raised at once.
@@ -29,4 +29,4 @@ def patiently(write: Callable[[], Answer]) -> Answer:
             if "locked" not in str(error) or stopping():
                 raise
             log.warning("The database is locked by somebody else; the install waits for it.")
-            stop_flag().wait(PAUSE)
+            stop_flag().wait(PAUSE_SECONDS)

@@ -29,10 +29,10 @@ LOST_AFTER = 120.0  # seconds for everything else: one look at a slow volume may
 _due: float | None = None  # monotonic time by which the running install has to give the next sign of life
 
 
-def working(patience: float = LOST_AFTER) -> None:
-    """A sign of life of the running install; the next one comes within ``patience`` seconds, or it hangs."""
+def working(seconds: float = LOST_AFTER) -> None:
+    """A sign of life of the running install; the next one comes within ``seconds`` seconds, or it hangs."""
     global _due
-    _due = time.monotonic() + patience
+    _due = time.monotonic() + seconds
 
 
 def idle() -> None:

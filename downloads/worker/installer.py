@@ -19,7 +19,7 @@ from downloads.inventory.destinations import Places
 from downloads.inventory.free_space import missing_space
 from downloads.inventory.keep_both import beside
 from downloads.inventory.knowledge import BROKEN, CONFLICT, Knowledge, is_here
-from downloads.inventory.local_copies import twins_of
+from downloads.inventory.local_copies import local_copies_of
 from downloads.inventory.scan import FoundFile, canonical
 from downloads.inventory.state import PENDING, contradicts, vouches
 from downloads.models import (
@@ -43,13 +43,13 @@ from downloads.transfer import (
     fetch,
     folder_at_path,
     path_taken,
-    stat_beneath,
+    stat_confined,
     take_along,
 )
 from downloads.transfer_options import transfer_options
 from downloads.worker import heartbeat, host_pauses
 from downloads.worker.consumer import stopping
-from downloads.worker.db_retry import patiently
+from downloads.worker.db_retry import while_locked
 from downloads.worker.reconcile import bytes_kept, take_stock
 from settings_app.hub_token import hub_token
 from values.sizes import human_size
@@ -86,21 +86,21 @@ def _run(row: DownloadHistory) -> None:
     except Exception:  # the one broad catch: whatever happens in one install, the queue goes on
         log.exception("Installing %s broke", row.preset_id)
         sentence = "Something broke that should not have; the log has the details. Retry continues from the bytes here."
-        patiently(lambda: row.fail("error", sentence))
+        while_locked(lambda: row.fail("error", sentence))
         Activity.log("error", "failed", f"Installing “{row.title}” broke", "See the log.", download_id=row.pk)
 
 
 def _stopped(row: DownloadHistory, *, anew: bool) -> None:
     """The row is no longer ours to download, this worker was asked to stop, or the install is to begin anew."""
-    patiently(lambda: take_stock(row))
+    while_locked(lambda: take_stock(row))
     if stopping() or anew:
-        patiently(row.give_back)
-    patiently(discard_unwanted)
+        while_locked(row.give_back)
+    while_locked(discard_unwanted)
 
 
 def _refused(row: DownloadHistory, refusal: TransferError) -> None:
     end = row.park if refusal.reason in WAITING_REASONS else row.fail
-    patiently(lambda: end(refusal.reason, str(refusal)))
+    while_locked(lambda: end(refusal.reason, str(refusal)))
     if refusal.reason == "disk_full" and missing_space(row) > 0:
         # The figures agree with the refusal, so as soon as they change it goes on; else it is tried from time to time.
         DownloadHistory.objects.filter(pk=row.pk, status=Status.WAITING).update(checked_at=None)
@@ -145,7 +145,7 @@ class Install:
         self._check_space()
         for file in todo:
             self._bring(file)
-        if patiently(self.row.complete):
+        if while_locked(self.row.complete):
             self._report_warnings()
 
     # --- before the first byte ---------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ class Install:
         if self.hashed[key] != expected:
             self.differing.add(file.path)
             return False
-        patiently(lambda: ModelFile.renew(file.path, found.size, found.mtime_ns, expected, file.url))
+        while_locked(lambda: ModelFile.renew(file.path, found.size, found.mtime_ns, expected, file.url))
         return True
 
     def _skip(self, file: DownloadFile, size: int) -> None:
@@ -316,7 +316,7 @@ class Install:
     def _standing(file: DownloadFile) -> int:
         """What stands at its path, as a type of file: a folder, a link that leads nowhere …; 0 for nothing."""
         try:
-            found = stat_beneath(*Places.now().of(file.path))
+            found = stat_confined(*Places.now().of(file.path))
         except (TransferError, OSError):  # said when the file's turn comes
             return 0
         return stat.S_IFMT(found.st_mode) if found else 0
@@ -341,7 +341,7 @@ class Install:
             path=place.path,
             sha256=file.sha256 if file.pinned else "",
             replace=self.row.force or file.path in self.broken or self.row.conflict == Conflict.REPLACE,
-            twins=() if self.row.force else twins_of(file.path, file.sha256),
+            local_copies=() if self.row.force else local_copies_of(file.path, file.sha256),
         )
         try:
             self._update(file, status=FileStatus.DOWNLOADING, error="")
@@ -355,7 +355,7 @@ class Install:
             )
         except TransferError as refusal:
             if file.path in self.recorded:  # and then it did not get its name: something was in the way
-                patiently(lambda: ModelFile.objects.filter(path=file.path).update(mtime_ns=PENDING))
+                while_locked(lambda: ModelFile.objects.filter(path=file.path).update(mtime_ns=PENDING))
             if file.optional and refusal.reason not in WAITING_REASONS:
                 self._give_up_optional(file, refusal)
                 return
@@ -365,7 +365,7 @@ class Install:
             raise
         self.warnings.extend(published.warnings)
         # It replaced something, and its record is pending; or it stood there and was hashed, and nothing was recorded.
-        patiently(lambda: ModelFile.renew(file.path, published.size, published.mtime_ns, published.sha256, file.url))
+        while_locked(lambda: ModelFile.renew(file.path, published.size, published.mtime_ns, published.sha256, file.url))
         scan.changed()
         self._update(
             file,
@@ -388,9 +388,9 @@ class Install:
         the record vouches for nothing until the new one has its name.
         """
         place = Places.now().of(file.path)
-        is_taken = stat_beneath(place.root, place.path) is not None
+        is_taken = stat_confined(place.root, place.path) is not None
         self.recorded.add(file.path)
-        return patiently(lambda: self._record_if_wanted(file, result, PENDING if is_taken else result.mtime_ns))
+        return while_locked(lambda: self._record_if_wanted(file, result, PENDING if is_taken else result.mtime_ns))
 
     def _record_if_wanted(self, file: DownloadFile, result: Published, mtime_ns: int) -> bool:
         with transaction.atomic():
@@ -478,14 +478,14 @@ class Install:
         return {name: getattr(self.row, name) for name in ("bytes_done", "bytes_total", "files_completed")}
 
     def _write_totals(self) -> None:
-        if not patiently(lambda: self.row.beat(**self._totals())):
+        if not while_locked(lambda: self.row.beat(**self._totals())):
             raise Stopped
         broadcast({"type": "queue_updated"})
 
     def _update(self, file: DownloadFile, **fields: object) -> None:
         for name, value in fields.items():
             setattr(file, name, value)
-        patiently(lambda: file.save(update_fields=list(fields)))
+        while_locked(lambda: file.save(update_fields=list(fields)))
 
     def _tell(self, file: DownloadFile, progress: Progress) -> None:
         now = time.monotonic()

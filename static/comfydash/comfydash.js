@@ -202,22 +202,22 @@
   }
 
   function watchToasts() {
-    const shelf = one("#toasts");
-    if (!shelf) return;
-    all("[data-toast]", shelf).forEach(watchToast);
+    const list = one("#toasts");
+    if (!list) return;
+    all("[data-toast]", list).forEach(watchToast);
     new MutationObserver((changes) => {
       for (const change of changes) {
         for (const node of change.addedNodes) if (node.nodeType === 1 && node.matches("[data-toast]")) watchToast(node);
       }
-      all("[data-toast]", shelf).slice(0, -5).forEach((old) => old.remove());
-    }).observe(shelf, { childList: true });
+      all("[data-toast]", list).slice(0, -5).forEach((old) => old.remove());
+    }).observe(list, { childList: true });
   }
 
   // --- The socket ----------------------------------------------------------------------------------------------------
 
   const socketPath = document.body.dataset.socket;
-  // Seconds, as the page's data-patience and data-answer say; heartbeats come each 15 s.
-  const patience = () => 1000 * Number(document.body.dataset.patience || 30);
+  // Seconds, as the page's data-silence and data-answer say; heartbeats come each 15 s.
+  const silence = () => 1000 * Number(document.body.dataset.silence || 30);
   const answerTime = () => 1000 * Number(document.body.dataset.answer || 30);
   const SLOW_ANSWER = 5; // times as long, for what asks another host; uploads take what they take
   const TICK = 1000;
@@ -350,7 +350,7 @@
   // Timers that were late (a laptop asleep, a tab in the background) say nothing about the server: what it has sent
   // meanwhile, or its next heartbeat, gets the time to arrive.
   function allowTime() {
-    heardAt = Math.max(heardAt, Date.now() - patience() / 3);
+    heardAt = Math.max(heardAt, Date.now() - silence() / 3);
   }
 
   function watchSocket() {
@@ -358,7 +358,7 @@
     if (now < tickedAt) heardAt = truthAt = now; // the clock was set back: without this it would wait for hours
     if (now - tickedAt > 5 * TICK) allowTime();
     tickedAt = now;
-    if (socket && !document.hidden && now - heardAt > patience()) abandon();
+    if (socket && !document.hidden && now - heardAt > silence()) abandon();
   }
 
   on("htmx:afterSwap", (event) => { if (event.target.closest?.("[data-live]")) truthAt = Date.now(); });
@@ -388,7 +388,7 @@
   });
   on("htmx:configRequest", ({ detail }) => { // what is not chosen does not stand in the address
     const cards = detail.triggeringEvent?.type === "live" ? all("article", detail.elt).length : 0;
-    if (cards) detail.headers["X-Shown"] = cards; // a shelf that was scrolled comes back as long as it is
+    if (cards) detail.headers["X-Shown"] = cards; // a list that was scrolled comes back as long as it is
     const form = detail.elt.closest("form");
     const uploads = [...detail.formData.values()].some((value) => value instanceof File && value.size);
     detail.timeout = uploads ? 0 : answerTime() * (form?.dataset.slow === undefined ? 1 : SLOW_ANSWER);

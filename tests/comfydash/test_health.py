@@ -57,7 +57,7 @@ def test_a_database_without_tables_is_down(client):
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no such lock")
 def test_a_database_that_cannot_even_be_opened_for_a_lock_is_told_soon(tmp_path):
-    """With a rollback journal, where a writer keeps readers out; pages have the patience that is given here."""
+    """With a rollback journal, where a writer keeps readers out; pages wait as long as is given here."""
     file, statuses = tmp_path / "locked.db", []
 
     def ask() -> None:

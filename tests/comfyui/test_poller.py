@@ -12,7 +12,7 @@ from django.utils import timezone
 from comfyui import poller, reports, status
 from comfyui.models import ComfyState, PollerLease
 from comfyui.poller import AWAY, IDLE, NOT_MINE, Poller
-from comfyui.poller_lock import Lease
+from comfyui.poller_lock import PollerLock
 from settings_app import preferences
 from tests.fakecomfy import FakeComfy
 
@@ -87,7 +87,7 @@ def test_a_second_poller_asks_nothing_until_the_first_ends(comfy: FakeComfy, wat
 
 
 def test_a_dead_poller_of_this_data_directory_is_followed_at_once(db: None) -> None:
-    first, second = Lease(), Lease()
+    first, second = PollerLock(), PollerLock()
     assert first.take()
     assert not second.take()
     assert first._lock
@@ -102,7 +102,7 @@ def test_a_dead_poller_of_this_data_directory_is_followed_at_once(db: None) -> N
 
 def test_the_lease_of_another_machine_runs_out(db: None) -> None:
     PollerLease.objects.create(pk=1, holder="another:machine", expires_at=timezone.now() + timedelta(minutes=5))
-    here = Lease()
+    here = PollerLock()
     assert not here.take()
     PollerLease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert here.take()

@@ -34,7 +34,7 @@ MOMENTS = (
     Moment("between record and rename", at=(f"before {PARTIAL}.publish",)),
     Moment(
         "between rename and the end of the journal",
-        at=(f"before {PARTIAL}.publish", "before downloads.transfer.part.file.delete_beneath"),
+        at=(f"before {PARTIAL}.publish", "before downloads.transfer.part.file.delete_confined"),
     ),
     Moment("between rename and the file's row", at=(f"after {PARTIAL}.publish",)),
     Moment("before the install's row ends", at=(f"before {ROW}.complete",)),

@@ -25,7 +25,7 @@ def never() -> bool:
 
 
 def groups() -> list[set[str]]:
-    return [{file.path for file in files} for files in overview().twins.values()]
+    return [{file.path for file in files} for files in overview().duplicates.values()]
 
 
 @pytest.fixture(autouse=True)

@@ -24,8 +24,8 @@ def unknown() -> set[str]:
     return {file.path for file in overview().files if file.is_unknown}
 
 
-def twins() -> set[str]:
-    return {file.path for file in overview().files if file.has_twin}
+def duplicates() -> set[str]:
+    return {file.path for file in overview().files if file.has_duplicate}
 
 
 def test_bytes_and_files_by_folder_largest_first() -> None:
@@ -92,7 +92,7 @@ def test_files_with_the_same_recorded_hash_are_twins() -> None:
     installed("loras/a.safetensors", seed="same")
     installed("loras/b.safetensors", seed="same")
     installed("loras/c.safetensors", seed="other")
-    assert twins() == {"loras/a.safetensors", "loras/b.safetensors"}
+    assert duplicates() == {"loras/a.safetensors", "loras/b.safetensors"}
 
 
 def test_a_file_that_was_touched_since_is_nobodys_twin() -> None:
@@ -101,7 +101,7 @@ def test_a_file_that_was_touched_since_is_nobodys_twin() -> None:
     installed("loras/b.safetensors", seed="same")
     os.utime(put("loras/b.safetensors", seed="new"), ns=(1, 1))
     scan.forget()
-    assert twins() == set()
+    assert duplicates() == set()
 
 
 def test_links_to_one_file_are_no_twins() -> None:
@@ -110,7 +110,7 @@ def test_links_to_one_file_are_no_twins() -> None:
     os.utime(file, ns=(record.mtime_ns, record.mtime_ns))
     (file.parent / "b.safetensors").hardlink_to(file)
     scan.forget()
-    assert twins() == set()
+    assert duplicates() == set()
 
 
 def test_unfinished_files_name_the_install_that_wanted_them() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from presets import catalogue as shelf
+from presets import catalogue as listing
 from presets import starter, templates_source
 from presets.catalogue import catalogue, wanted_files
 from presets.document import parse_document
@@ -80,7 +80,7 @@ def test_a_change_of_the_file_is_seen_by_itself() -> None:
 def test_a_broken_file_leaves_the_templates_and_says_where_it_is_broken() -> None:
     path = write_catalogue({"A": preset()})
     path.write_text("presets:\n  A: [\n")
-    shelf.forget()
+    listing.forget()
     found = catalogue()
     assert len(found.presets) > 250
     assert found.problems == (

@@ -34,7 +34,7 @@ KEPT = f"loras/x-{SHA256['TWO'][:8]}.safetensors"
 
 
 @pytest.fixture
-def rivals(models: Path) -> None:
+def path_conflicts(models: Path) -> None:
     """Both are in the catalogue, the first is installed."""
     write_catalogue({name: preset(file(PATH, url=url), name=name.title()) for name, url in URLS.items()})
     for name, url in URLS.items():
@@ -72,12 +72,12 @@ def state(name: str) -> PresetState:
     return preset_states([catalogue().presets[name]])[name]
 
 
-def test_until_somebody_chooses_only_one_is_here(rivals: None) -> None:
+def test_until_somebody_chooses_only_one_is_here(path_conflicts: None) -> None:
     assert (state("ONE").status, state("TWO").status) == ("installed", "available")
     assert state("TWO").taken == [PATH]
 
 
-def test_each_owns_the_file_that_is_its_own(rivals: None, models: Path) -> None:
+def test_each_owns_the_file_that_is_its_own(path_conflicts: None, models: Path) -> None:
     put("TWO", KEPT)
     assert (state("ONE").status, state("TWO").status) == ("installed", "installed")
     assert installed_presets_needing([PATH, KEPT]) == {PATH: ["One"], KEPT: ["Two"]}
@@ -88,7 +88,7 @@ def test_each_owns_the_file_that_is_its_own(rivals: None, models: Path) -> None:
     assert (state("ONE").status, state("TWO").status) == ("installed", "available")
 
 
-def test_the_lock_and_verify_know_it_under_its_own_path(rivals: None) -> None:
+def test_the_lock_and_verify_know_it_under_its_own_path(path_conflicts: None) -> None:
     put("TWO", KEPT)
     out = StringIO()
     call_command("export_lock", "TWO", stdout=out)
@@ -100,14 +100,14 @@ def test_the_lock_and_verify_know_it_under_its_own_path(rivals: None) -> None:
     assert {row["path"]: row["status"] for row in json.loads(out.getvalue())} == {PATH: "ok", KEPT: "ok"}
 
 
-def test_a_kept_file_without_a_record_is_known_by_its_name(rivals: None) -> None:
+def test_a_kept_file_without_a_record_is_known_by_its_name(path_conflicts: None) -> None:
     put_model(KEPT, DATA["TWO"])
     [found] = state("TWO").files
     assert (found.status, found.place, state("TWO").installed) == ("unverified", KEPT, True)
 
 
 @pytest.mark.parametrize("conflict", ["replace", "keep_both"])
-def test_every_call_takes_the_wish(rivals: None, owner: Client, conflict: str) -> None:
+def test_every_call_takes_the_wish(path_conflicts: None, owner: Client, conflict: str) -> None:
     answer = owner.post(f"/api/presets/TWO/install?conflict={conflict}", content_type="application/json")
     assert (answer.status_code, answer.json()["status"]) == (200, "queued")
     row = DownloadHistory.objects.get()
@@ -121,14 +121,14 @@ def test_every_call_takes_the_wish(rivals: None, owner: Client, conflict: str) -
     assert owner.post("/api/presets/TWO/install?conflict=both", content_type="application/json").status_code == 400
 
 
-def test_the_command_takes_the_wish(rivals: None) -> None:
+def test_the_command_takes_the_wish(path_conflicts: None) -> None:
     call_command("install_preset", "TWO", "--conflict", "keep_both", stdout=StringIO())
     assert DownloadHistory.objects.get().conflict == "keep_both"
 
 
 @pytest.mark.parametrize("address", ["/models/", "/models/TWO/"])
 def test_the_card_and_the_detail_offer_both_before_anything_was_tried(
-    rivals: None, owner: Client, address: str
+    path_conflicts: None, owner: Client, address: str
 ) -> None:
     text = owner.get(address).content.decode()
     assert text.count('value="replace"') == text.count('value="keep_both"') == 1
@@ -136,7 +136,7 @@ def test_the_card_and_the_detail_offer_both_before_anything_was_tried(
     assert DownloadHistory.objects.get().conflict == "keep_both"
 
 
-def test_a_failed_download_offers_both_wherever_it_is_shown(rivals: None, owner: Client) -> None:
+def test_a_failed_download_offers_both_wherever_it_is_shown(path_conflicts: None, owner: Client) -> None:
     row = make_install(Status.FAILED, preset_id="TWO", title="Two", reason="path_conflict")
     for page in ("/", "/downloads/", f"/downloads/{row.pk}/", "/models/", "/models/TWO/"):
         text = owner.get(page).content.decode()
@@ -146,7 +146,7 @@ def test_a_failed_download_offers_both_wherever_it_is_shown(rivals: None, owner:
     assert DownloadHistory.objects.latest("pk").conflict == "replace"
 
 
-def test_the_lock_leaves_out_what_has_to_be_verified_first(rivals: None) -> None:
+def test_the_lock_leaves_out_what_has_to_be_verified_first(path_conflicts: None) -> None:
     place = Path(settings.MODELS_DIR) / PATH
     os.utime(place, (1, 1))
     scan.forget()
@@ -163,7 +163,7 @@ def test_the_lock_leaves_out_what_has_to_be_verified_first(rivals: None) -> None
     assert len(json.loads(out.getvalue())["files"]) == 2
 
 
-def test_anothers_file_is_not_called_ones_own_before_the_host_was_asked(rivals: None, owner: Client) -> None:
+def test_anothers_file_is_not_called_ones_own_before_the_host_was_asked(path_conflicts: None, owner: Client) -> None:
     RemoteFile.objects.filter(url=URLS["TWO"]).delete()
     [found] = state("TWO").files
     assert (found.status, state("TWO").status, state("ONE").status) == ("unverified", "available", "installed")
@@ -171,7 +171,7 @@ def test_anothers_file_is_not_called_ones_own_before_the_host_was_asked(rivals: 
     assert answer.json()["status"] == "queued"
 
 
-def test_the_same_bytes_of_another_address_are_here_once_the_host_was_asked(rivals: None) -> None:
+def test_the_same_bytes_of_another_address_are_here_once_the_host_was_asked(path_conflicts: None) -> None:
     RemoteFile.objects.filter(url=URLS["TWO"]).update(sha256=SHA256["ONE"])
     assert state("TWO").status == "installed"
 
@@ -185,7 +185,7 @@ def test_the_lock_knows_a_folder_under_both_of_its_names(models: Path) -> None:
     assert [locked["path"] for locked in json.loads(out.getvalue())["files"]] == ["unet/x.safetensors"]
 
 
-def test_what_was_replaced_while_it_was_hashed_is_not_put_on_record_again(rivals: None, models: Path) -> None:
+def test_what_was_replaced_while_it_was_hashed_is_not_put_on_record_again(path_conflicts: None, models: Path) -> None:
     place = models / PATH
     os.utime(place, (1, 1))
     scan.forget()

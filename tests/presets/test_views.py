@@ -28,7 +28,7 @@ def shelve(**presets: Any) -> None:
 
 
 def names(client: Client, query: str = "") -> list[str]:
-    """The models on the shelf, in order."""
+    """The models on the listing, in order."""
     text = client.get(f"/models/{query}").content.decode()
     return [name.strip() for name in re.findall(r'<h2 id="name-[^"]*"><a[^>]*>([^<]*)</a>', text)]
 

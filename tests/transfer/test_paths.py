@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from downloads.transfer import (
     TransferError,
-    delete_beneath,
+    delete_confined,
     discard_partial,
-    link_beneath,
-    move_beneath,
-    open_beneath,
+    link_confined,
+    move_confined,
+    open_confined,
     parse_model_path,
     partial_bytes,
-    stat_beneath,
+    stat_confined,
 )
 
 ALLOWED = [
@@ -196,12 +196,12 @@ WAYS_OUT = [
     "absinside/abs",
 ]
 ATTEMPTS: dict[str, Callable[[Path, str], object]] = {
-    "write": lambda root, path: os.close(open_beneath(root, path, os.O_WRONLY | os.O_CREAT, create_folders=True)),
-    "delete": delete_beneath,
-    "move away": lambda root, path: move_beneath(root, path, "vae/stolen.safetensors"),
-    "move to": lambda root, path: move_beneath(root, "vae/a.safetensors", path, replace=True),
-    "link away": lambda root, path: link_beneath(root, path, "vae/stolen.safetensors"),
-    "link to": lambda root, path: link_beneath(root, "vae/a.safetensors", path),
+    "write": lambda root, path: os.close(open_confined(root, path, os.O_WRONLY | os.O_CREAT, create_folders=True)),
+    "delete": delete_confined,
+    "move away": lambda root, path: move_confined(root, path, "vae/stolen.safetensors"),
+    "move to": lambda root, path: move_confined(root, "vae/a.safetensors", path, replace=True),
+    "link away": lambda root, path: link_confined(root, path, "vae/stolen.safetensors"),
+    "link to": lambda root, path: link_confined(root, "vae/a.safetensors", path),
     "discard": discard_partial,
 }
 
@@ -227,21 +227,21 @@ def test_unparsed_paths_do_not_lead_out_either(path: str, attempt: str, root: Pa
 
 def test_a_symlinked_file_is_neither_written_nor_followed(root: Path, tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="symlink"):
-        open_beneath(root, "vae/link.safetensors", os.O_WRONLY)
-    assert delete_beneath(root, "vae/link.safetensors")
+        open_confined(root, "vae/link.safetensors", os.O_WRONLY)
+    assert delete_confined(root, "vae/link.safetensors")
     assert (tmp_path / "outside" / "secret.safetensors").read_bytes() == b"secret"
 
 
 @pytest.mark.parametrize("folder", ["inside", "absinside"])
 def test_symlinks_that_stay_inside_are_followed(folder: str, root: Path) -> None:
-    handle = open_beneath(root, f"{folder}/sub/b.safetensors", os.O_WRONLY | os.O_CREAT, create_folders=True)
+    handle = open_confined(root, f"{folder}/sub/b.safetensors", os.O_WRONLY | os.O_CREAT, create_folders=True)
     os.close(handle)
     assert (root / "vae" / "sub" / "b.safetensors").exists()
 
 
 def test_the_root_itself_may_be_a_symlink(root: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").symlink_to(root)
-    assert stat_beneath(tmp_path / "elsewhere", "vae/a.safetensors")
+    assert stat_confined(tmp_path / "elsewhere", "vae/a.safetensors")
     (tmp_path / "elsewhere").unlink()
 
 
@@ -264,8 +264,8 @@ def test_a_folder_swapped_for_a_symlink_in_between_wins_nothing(root: Path, tmp_
         for number in range(2000):
             try:
                 path = f"swap/{number}.safetensors"
-                os.close(open_beneath(root, path, os.O_WRONLY | os.O_CREAT))
-                delete_beneath(root, "swap/secret.safetensors")
+                os.close(open_confined(root, path, os.O_WRONLY | os.O_CREAT))
+                delete_confined(root, "swap/secret.safetensors")
             except (TransferError, FileNotFoundError):
                 continue
     finally:
@@ -277,30 +277,30 @@ def test_a_folder_swapped_for_a_symlink_in_between_wins_nothing(root: Path, tmp_
 def test_a_fifo_in_the_way_hangs_nobody(root: Path) -> None:
     os.mkfifo(root / "vae" / "pipe.safetensors.part")
     with pytest.raises(TransferError, match="in the way"):
-        open_beneath(root, "vae/pipe.safetensors.part", os.O_RDWR)
+        open_confined(root, "vae/pipe.safetensors.part", os.O_RDWR)
     assert partial_bytes(root, "vae/pipe.safetensors") == 0
 
 
 def test_a_file_where_a_folder_should_be_is_named(root: Path) -> None:
     with pytest.raises(TransferError, match=r"a\.safetensors") as refused:
-        open_beneath(root, "vae/a.safetensors/b.safetensors", os.O_WRONLY | os.O_CREAT, create_folders=True)
+        open_confined(root, "vae/a.safetensors/b.safetensors", os.O_WRONLY | os.O_CREAT, create_folders=True)
     assert refused.value.reason == "path_conflict"
 
 
 def test_move_makes_folders_and_replaces_nothing_unasked(root: Path) -> None:
-    move_beneath(root, "vae/a.safetensors", "new/deep/b.safetensors")
+    move_confined(root, "vae/a.safetensors", "new/deep/b.safetensors")
     assert (root / "new/deep/b.safetensors").read_bytes() == b"model"
     (root / "vae/c.safetensors").write_bytes(b"other")
     with pytest.raises(TransferError, match="in the way"):
-        move_beneath(root, "vae/c.safetensors", "new/deep/b.safetensors")
-    move_beneath(root, "vae/c.safetensors", "new/deep/b.safetensors", replace=True)
+        move_confined(root, "vae/c.safetensors", "new/deep/b.safetensors")
+    move_confined(root, "vae/c.safetensors", "new/deep/b.safetensors", replace=True)
     assert (root / "new/deep/b.safetensors").read_bytes() == b"other"
 
 
 def test_link_gives_a_second_name(root: Path) -> None:
-    assert link_beneath(root, "vae/a.safetensors", "other/b.safetensors") == "hard"
+    assert link_confined(root, "vae/a.safetensors", "other/b.safetensors") == "hard"
     assert (root / "other/b.safetensors").samefile(root / "vae/a.safetensors")
     with pytest.raises(TransferError, match="in the way"):
-        link_beneath(root, "vae/a.safetensors", "other/b.safetensors")
+        link_confined(root, "vae/a.safetensors", "other/b.safetensors")
     with pytest.raises(TransferError, match="no regular file"):
-        link_beneath(root, "vae/link.safetensors", "other/c.safetensors")
+        link_confined(root, "vae/link.safetensors", "other/c.safetensors")

@@ -251,13 +251,13 @@ def test_a_file_in_the_way_is_only_replaced_when_asked(hub: FakeHub, bring: Brin
 
 
 def test_a_connection_far_behind_its_siblings_is_opened_anew(hub: FakeHub, bring: Bringer) -> None:
-    """One of four answers comes at a twentieth of the others' speed: its piece is asked for again."""
+    """One of four answers comes at a twentieth of the others' speed: its segment is asked for again."""
     file = hub.add_file("org/repo", MODEL, size=120_000_000)
     hub.speed = 6_000_000
     hub.fault(file, origin="cdn", trickle=300_000, times=1)
     brought = bring(file, connections=4)
     assert brought.published
-    assert hub.asked(origin="cdn")[0].sent < SMALLEST  # not even the smallest piece was waited for
+    assert hub.asked(origin="cdn")[0].sent < SMALLEST  # not even the smallest segment was waited for
     assert brought.published.warnings == ()
 
 

@@ -1,6 +1,6 @@
 """A real browser against ``manage.py serve`` with its worker, and a fake Hub on loopback.
 
-One server for all stories: each story brings models of its own (``shelf.add``). No test here touches the database: the
+One server for all stories: each story brings models of its own (``offers.add``). No test here touches the database: the
 server is a process of its own, and Playwright's sync API and the ORM do not mix in one thread.
 """
 
@@ -49,7 +49,7 @@ def hub() -> Iterator[FakeHub]:
 
 
 @dataclass
-class Shelf:
+class Offers:
     """The catalogue of the server under test; a story adds what it needs."""
 
     hub: FakeHub
@@ -106,14 +106,14 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shelf(hub: FakeHub, workspace: Path) -> Shelf:
-    shelf = Shelf(hub, workspace / "config" / "presets.yaml")
-    shelf.add("FIRST", "First of all", "checkpoints/first.safetensors")
-    return shelf
+def offers(hub: FakeHub, workspace: Path) -> Offers:
+    offers = Offers(hub, workspace / "config" / "presets.yaml")
+    offers.add("FIRST", "First of all", "checkpoints/first.safetensors")
+    return offers
 
 
 @pytest.fixture(scope="session")
-def server(hub: FakeHub, shelf: Shelf, workspace: Path) -> Iterator[Serve]:
+def server(hub: FakeHub, offers: Offers, workspace: Path) -> Iterator[Serve]:
     environment = {
         "HF_ENDPOINT": hub.url,
         "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
@@ -123,7 +123,7 @@ def server(hub: FakeHub, shelf: Shelf, workspace: Path) -> Iterator[Serve]:
     }
     with serving(workspace, **environment) as serve:
         serve.wait_until_healthy()
-        shelf.server = serve
+        offers.server = serve
         yield serve
         serve.stop()
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.comfydash.serving import Serve
 from tests.fakehub import FakeHub
-from tests.ui.conftest import Shelf, Visit
+from tests.ui.conftest import Offers, Visit
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -53,13 +53,13 @@ def calm() -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def busy(hub: FakeHub, shelf: Shelf, server: Serve) -> Iterator[None]:
-    shelf.add("HERE", "Sits here", "vae/here.safetensors", size=20_000)
-    shelf.add("BROKE", "Broke on the way", "vae/broke.safetensors")
-    shelf.add("RUNNING", "Runs right now", "unet/running.safetensors", "vae/running.safetensors", size=900_000)
-    shelf.add("QUEUED", "Stands in the queue", "loras/queued.safetensors")
-    shelf.add("HALTED", "Has been paused", "loras/halted.safetensors")
-    shelf.add("STUCK", "Wants a licence", "loras/stuck.safetensors", repo="org/licence", gated=True)
+def busy(hub: FakeHub, offers: Offers, server: Serve) -> Iterator[None]:
+    offers.add("HERE", "Sits here", "vae/here.safetensors", size=20_000)
+    offers.add("BROKE", "Broke on the way", "vae/broke.safetensors")
+    offers.add("RUNNING", "Runs right now", "unet/running.safetensors", "vae/running.safetensors", size=900_000)
+    offers.add("QUEUED", "Stands in the queue", "loras/queued.safetensors")
+    offers.add("HALTED", "Has been paused", "loras/halted.safetensors")
+    offers.add("STUCK", "Wants a licence", "loras/stuck.safetensors", repo="org/licence", gated=True)
     hub.fault("vae/broke.safetensors", status=404)
     gate = hub.gate("unet/running.safetensors", at_byte=500_000)
     yield

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.fakehub import FakeHub
-from tests.ui.conftest import Shelf, Visit
+from tests.ui.conftest import Offers, Visit
 
 EVENTS = 4000
 
 
-def test_details_that_are_read_stay_open_when_something_happens(visit: Visit, shelf: Shelf) -> None:
-    shelf.add("READING", "While one reads", "loras/reading.safetensors", size=20_000)
+def test_details_that_are_read_stay_open_when_something_happens(visit: Visit, offers: Offers) -> None:
+    offers.add("READING", "While one reads", "loras/reading.safetensors", size=20_000)
     page = visit("/models/READING/")
     page.get_by_role("button", name="Install").click()
     expect(page.locator("#preset .badge").first).to_have_text("Installed")
@@ -34,7 +34,7 @@ def test_details_that_are_read_stay_open_when_something_happens(visit: Visit, sh
     expect(read).to_be_focused()
 
 
-def test_a_tab_pressed_while_things_happen_is_what_one_gets(visit: Visit, shelf: Shelf) -> None:
+def test_a_tab_pressed_while_things_happen_is_what_one_gets(visit: Visit, offers: Offers) -> None:
     held: list[Route] = []
     sockets: list[WebSocketRoute] = []
 
@@ -45,16 +45,16 @@ def test_a_tab_pressed_while_things_happen_is_what_one_gets(visit: Visit, shelf:
     page = visit("/models/", before=lambda page: page.route_web_socket(re.compile("/ws/dashboard"), connect))
     page.route("**/models/?type=video", lambda route: held.append(route))
     with page.expect_request("**/models/?type=video"):
-        page.locator("#shelf .tabs").get_by_role("link", name="Video").click()
-    with page.expect_response("**/downloads/queue/"):  # fetched in the same go as the shelf would be
+        page.locator("#listing .tabs").get_by_role("link", name="Video").click()
+    with page.expect_response("**/downloads/queue/"):  # fetched in the same go as the listing would be
         sockets[-1].send(json.dumps({"type": "presets_refreshed", "total_presets": 1, "version": "2"}))
         sockets[-1].send(json.dumps({"type": "download_failed", "preset_id": "X", "download_id": 0}))
     held[0].continue_()
-    expect(page.locator("#shelf .tabs [aria-current]")).to_contain_text("Video")
+    expect(page.locator("#listing .tabs [aria-current]")).to_contain_text("Video")
     expect(page).to_have_url(re.compile("type=video"))
 
 
-def test_news_while_a_piece_is_being_fetched_is_not_lost(visit: Visit, shelf: Shelf) -> None:
+def test_news_while_a_piece_is_being_fetched_is_not_lost(visit: Visit, offers: Offers) -> None:
     held: list[Route] = []
     sockets: list[WebSocketRoute] = []
 
@@ -76,7 +76,7 @@ def test_news_while_a_piece_is_being_fetched_is_not_lost(visit: Visit, shelf: Sh
             route.continue_()
 
 
-def test_news_of_one_model_fetch_its_card_and_not_the_shelf(visit: Visit, shelf: Shelf) -> None:
+def test_news_of_one_model_fetch_its_card_and_not_the_shelf(visit: Visit, offers: Offers) -> None:
     fetched: list[str] = []
     sockets: list[WebSocketRoute] = []
 
@@ -90,10 +90,10 @@ def test_news_of_one_model_fetch_its_card_and_not_the_shelf(visit: Visit, shelf:
     with page.expect_response("**/models/FIRST/"):
         sockets[-1].send(json.dumps({"type": "download_failed", "preset_id": "FIRST", "download_id": 0}))
     assert "card-FIRST" in fetched
-    assert "shelf" not in fetched
+    assert "listing" not in fetched
 
 
-def test_clearing_the_filters_is_undone_by_going_back(visit: Visit, shelf: Shelf) -> None:
+def test_clearing_the_filters_is_undone_by_going_back(visit: Visit, offers: Offers) -> None:
     page = visit("/models/?q=first&fits=1")
     expect(page.get_by_label("Search")).to_have_value("first")
     page.get_by_role("link", name="Clear", exact=True).click()
@@ -113,8 +113,8 @@ def test_a_link_into_a_page_is_not_covered_by_the_bar(visit: Visit) -> None:
     assert heading["y"] >= bar["height"]
 
 
-def test_thousands_of_events_leave_the_page_as_small_as_it_was(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
-    shelf.add("BURST", "Under a burst", "loras/burst.safetensors", size=900_000)
+def test_thousands_of_events_leave_the_page_as_small_as_it_was(visit: Visit, offers: Offers, hub: FakeHub) -> None:
+    offers.add("BURST", "Under a burst", "loras/burst.safetensors", size=900_000)
     gate = hub.gate("loras/burst.safetensors", at_byte=400_000)
     sockets: list[WebSocketRoute] = []
 
@@ -176,14 +176,14 @@ def test_a_shelf_that_was_scrolled_stays_as_long_as_it_is(visit: Visit) -> None:
         sockets.append(socket)
 
     page = visit("/workflows/", before=lambda page: page.route_web_socket(re.compile("/ws/dashboard"), connect))
-    cards = page.locator("#shelf article")
+    cards = page.locator("#listing article")
     page.locator("#more").scroll_into_view_if_needed()
     expect(cards.nth(47)).to_be_attached()
     place = page.evaluate("scrollY")
     shown = cards.count()
-    page.locator("#shelf").evaluate("shelf => { shelf.dataset.before = 'yes'; }")
+    page.locator("#listing").evaluate("listing => { listing.dataset.before = 'yes'; }")
     with page.expect_response("**/workflows/"):
         sockets[-1].send(json.dumps({"type": "download_failed", "preset_id": "X", "download_id": 0}))
-    expect(page.locator("#shelf")).not_to_have_attribute("data-before", "yes")
+    expect(page.locator("#listing")).not_to_have_attribute("data-before", "yes")
     assert cards.count() >= shown
     assert page.evaluate("scrollY") == place > 0

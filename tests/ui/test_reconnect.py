@@ -18,7 +18,7 @@ NEVER_OPEN = """
     window.opened = window.given_up = 0;
     window.WebSocket = function (address) {
         window.opened += 1;
-        if (window.opened > (window.stuck ?? 2)) document.body.dataset.patience = '60'; // the real one may be slow
+        if (window.opened > (window.stuck ?? 2)) document.body.dataset.silence = '60'; // the real one may be slow
         return window.opened > (window.stuck ?? 2) ? new Real(address)
             : { readyState: 0, close() { window.given_up += 1; } };
     };
@@ -76,7 +76,7 @@ def test_a_page_that_is_told_to_come_back_later_does_and_hears_again(visit: Visi
     expect(page.locator("body")).to_have_class(re.compile(r"\bstale\b"))
     assert door.knocked >= 2
 
-    with page.expect_request(lambda request: request.headers.get("hx-target") == "shelf"):
+    with page.expect_request(lambda request: request.headers.get("hx-target") == "listing"):
         door.code = 0  # whatever happened meanwhile is fetched
 
     expect(banner).to_be_hidden()
@@ -103,7 +103,7 @@ def test_a_page_whose_login_has_ended_says_so_and_knocks_no_more(visit: Visit) -
 def test_a_socket_that_never_opens_is_given_up_for_a_fresh_one(visit: Visit) -> None:
     page = visit("/downloads/", before=lambda page: page.add_init_script(NEVER_OPEN))
     page.expected.append("WebSocket")  # type: ignore[attr-defined]  # cut short when the window closes
-    page.evaluate("document.body.dataset.patience = '2'")
+    page.evaluate("document.body.dataset.silence = '2'")
     banner = page.locator("#connection")
     expect(banner).to_contain_text("No live connection.")
     expect(page.locator("body")).to_have_class(re.compile(r"\bstale\b"))

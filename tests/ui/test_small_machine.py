@@ -13,7 +13,7 @@ from tests.comfydash.serving import Serve, serving, wait_for
 from tests.fakecomfy import FakeComfy
 from tests.fakehub import FakeHub
 from tests.presets.makers import safetensors
-from tests.ui.conftest import API_KEY, Shelf, Visit
+from tests.ui.conftest import API_KEY, Offers, Visit
 from tests.ui.test_looks import overhang, violations
 from tests.workflows.make import png
 
@@ -28,10 +28,10 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shelf(hub: FakeHub, workspace: Path) -> Shelf:
-    shelf = Shelf(hub, workspace / "config" / "presets.yaml")
-    shelf.add("LARGE", "Larger than what is left", "checkpoints/large.safetensors", size=3 * MB)
-    return shelf
+def offers(hub: FakeHub, workspace: Path) -> Offers:
+    offers = Offers(hub, workspace / "config" / "presets.yaml")
+    offers.add("LARGE", "Larger than what is left", "checkpoints/large.safetensors", size=3 * MB)
+    return offers
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def comfy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeComfy]:
 
 
 @pytest.fixture(scope="module")
-def server(hub: FakeHub, shelf: Shelf, comfy: FakeComfy, workspace: Path) -> Iterator[Serve]:
+def server(hub: FakeHub, offers: Offers, comfy: FakeComfy, workspace: Path) -> Iterator[Serve]:
     for number, name in enumerate(("loras/old-one", "loras/old-two", "vae/kept")):
         file = workspace / "models" / f"{name}.safetensors"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def server(hub: FakeHub, shelf: Shelf, comfy: FakeComfy, workspace: Path) -> Ite
     }
     with serving(workspace, **environment) as serve:
         serve.wait_until_healthy()
-        shelf.server = serve
+        offers.server = serve
         yield serve
         serve.stop()
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.comfydash.serving import Serve
 from tests.fakehub import FakeHub
-from tests.ui.conftest import PASSWORD, Shelf, Visit
+from tests.ui.conftest import PASSWORD, Offers, Visit
 
 MB = 10**6
 
@@ -24,8 +24,10 @@ def state(page: Page, name: str):
     return card(page, name).locator(".badge")
 
 
-def test_install_from_the_search_to_the_file(visit: Visit, shelf: Shelf, hub: FakeHub, workspace: Path) -> None:
-    shelf.add("SUNRISE", "Sunrise XL", "checkpoints/sunrise-xl.safetensors", "vae/sunrise-vae.safetensors", size=3 * MB)
+def test_install_from_the_search_to_the_file(visit: Visit, offers: Offers, hub: FakeHub, workspace: Path) -> None:
+    offers.add(
+        "SUNRISE", "Sunrise XL", "checkpoints/sunrise-xl.safetensors", "vae/sunrise-vae.safetensors", size=3 * MB
+    )
     gate = hub.gate("checkpoints/sunrise-xl.safetensors", at_byte=1_500_000)
     page = visit("/models/")
     page.keyboard.press("/")
@@ -50,8 +52,8 @@ def test_install_from_the_search_to_the_file(visit: Visit, shelf: Shelf, hub: Fa
     expect(page.get_by_role("row", name="Sunrise XL")).to_contain_text("Completed")
 
 
-def test_a_token_is_asked_for_tested_and_starts_what_waited(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
-    shelf.add("GATED", "Behind a gate", "checkpoints/gated.safetensors", repo="org/gated", gated=True)
+def test_a_token_is_asked_for_tested_and_starts_what_waited(visit: Visit, offers: Offers, hub: FakeHub) -> None:
+    offers.add("GATED", "Behind a gate", "checkpoints/gated.safetensors", repo="org/gated", gated=True)
     page = visit("/models/?q=gate")
     card(page, "Behind a gate").get_by_role("button", name="Install").click()
     expect(state(page, "Behind a gate")).to_have_text("Waiting")
@@ -75,8 +77,8 @@ def test_a_token_is_asked_for_tested_and_starts_what_waited(visit: Visit, shelf:
     assert "hf_goodgoodgood" not in page.content()
 
 
-def test_pause_on_the_phone_and_resume_on_the_desktop(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
-    shelf.add("TWOSCREENS", "Two screens", "checkpoints/two.safetensors", size=4 * MB)
+def test_pause_on_the_phone_and_resume_on_the_desktop(visit: Visit, offers: Offers, hub: FakeHub) -> None:
+    offers.add("TWOSCREENS", "Two screens", "checkpoints/two.safetensors", size=4 * MB)
     gate = hub.gate("checkpoints/two.safetensors", at_byte=2 * MB)
     desktop = visit("/models/?q=two+screens")
     phone = visit("/downloads/", width=390, height=844, has_touch=True)
@@ -90,8 +92,8 @@ def test_pause_on_the_phone_and_resume_on_the_desktop(visit: Visit, shelf: Shelf
     expect(phone.get_by_role("row", name="Two screens")).to_contain_text("Completed")
 
 
-def test_a_killed_worker_is_told_and_retry_continues(visit: Visit, shelf: Shelf, hub: FakeHub, server: Serve) -> None:
-    shelf.add("KILLED", "Killed halfway", "checkpoints/killed.safetensors", size=6 * MB)
+def test_a_killed_worker_is_told_and_retry_continues(visit: Visit, offers: Offers, hub: FakeHub, server: Serve) -> None:
+    offers.add("KILLED", "Killed halfway", "checkpoints/killed.safetensors", size=6 * MB)
     gate = hub.gate("checkpoints/killed.safetensors", at_byte=4 * MB)
     page = visit("/downloads/")
     visit("/models/KILLED/").get_by_role("button", name="Install").click()
@@ -106,11 +108,11 @@ def test_a_killed_worker_is_told_and_retry_continues(visit: Visit, shelf: Shelf,
     expect(page.get_by_role("row", name="Killed halfway").first).to_contain_text("Completed", timeout=20_000)
 
 
-def test_order_is_changed_by_keyboard_and_by_dragging(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
-    shelf.add("HOLDER", "Holds the line", "checkpoints/holder.safetensors")
+def test_order_is_changed_by_keyboard_and_by_dragging(visit: Visit, offers: Offers, hub: FakeHub) -> None:
+    offers.add("HOLDER", "Holds the line", "checkpoints/holder.safetensors")
     gate = hub.gate("checkpoints/holder.safetensors", at_byte=100_000)
     for name in ("Alpha", "Beta", "Gamma"):
-        shelf.add(name.upper(), name, f"loras/{name.lower()}.safetensors")
+        offers.add(name.upper(), name, f"loras/{name.lower()}.safetensors")
     for preset_id in ("HOLDER", "ALPHA", "BETA", "GAMMA"):
         page = visit(f"/models/{preset_id}/")
         with page.expect_response(lambda response: response.request.method == "POST"):
@@ -135,8 +137,8 @@ def test_order_is_changed_by_keyboard_and_by_dragging(visit: Visit, shelf: Shelf
     gate.open()
 
 
-def test_a_cancel_can_be_undone(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
-    shelf.add("UNDONE", "Changed my mind", "checkpoints/undone.safetensors", size=2 * MB)
+def test_a_cancel_can_be_undone(visit: Visit, offers: Offers, hub: FakeHub) -> None:
+    offers.add("UNDONE", "Changed my mind", "checkpoints/undone.safetensors", size=2 * MB)
     gate = hub.gate("checkpoints/undone.safetensors", at_byte=MB)
     page = visit("/models/UNDONE/")
     page.get_by_role("button", name="Install").click()
@@ -152,8 +154,8 @@ def test_a_cancel_can_be_undone(visit: Visit, shelf: Shelf, hub: FakeHub) -> Non
     expect(page.locator("#preset .badge").first).to_have_text("Installed")
 
 
-def test_with_the_keyboard_only_from_login_to_installed(visit: Visit, shelf: Shelf) -> None:
-    shelf.add("KEYS", "Keys only", "checkpoints/keys.safetensors")
+def test_with_the_keyboard_only_from_login_to_installed(visit: Visit, offers: Offers) -> None:
+    offers.add("KEYS", "Keys only", "checkpoints/keys.safetensors")
     page = visit("/", login=False)
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
@@ -177,8 +179,8 @@ def test_with_the_keyboard_only_from_login_to_installed(visit: Visit, shelf: She
     expect(page.get_by_role("dialog", name="Keyboard")).to_be_hidden()
 
 
-def test_without_javascript_everything_is_read_and_done_by_forms(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
-    shelf.add("PLAIN", "Plain forms", "checkpoints/plain.safetensors")
+def test_without_javascript_everything_is_read_and_done_by_forms(visit: Visit, offers: Offers, hub: FakeHub) -> None:
+    offers.add("PLAIN", "Plain forms", "checkpoints/plain.safetensors")
     gate = hub.gate("checkpoints/plain.safetensors", at_byte=100_000)
     page = visit("/models/", java_script_enabled=False)
     page.get_by_label("Search").fill("plain forms")
@@ -201,9 +203,11 @@ def test_without_javascript_everything_is_read_and_done_by_forms(visit: Visit, s
     expect(page.get_by_label("Token")).to_be_visible()
 
 
-def test_several_are_installed_and_uninstalled_at_once(visit: Visit, shelf: Shelf, workspace: Path) -> None:
-    shelf.add("BUNDLEA", "Bundle one", "loras/bundle-a.safetensors", "vae/bundle-shared.safetensors", repo="org/bundle")
-    shelf.add("BUNDLEB", "Bundle two", "loras/bundle-b.safetensors", repo="org/bundle")
+def test_several_are_installed_and_uninstalled_at_once(visit: Visit, offers: Offers, workspace: Path) -> None:
+    offers.add(
+        "BUNDLEA", "Bundle one", "loras/bundle-a.safetensors", "vae/bundle-shared.safetensors", repo="org/bundle"
+    )
+    offers.add("BUNDLEB", "Bundle two", "loras/bundle-b.safetensors", repo="org/bundle")
     page = visit("/models/?q=bundle")
     page.get_by_label("Select Bundle one").check()
     page.get_by_label("Select Bundle two").check()
@@ -224,8 +228,8 @@ def test_several_are_installed_and_uninstalled_at_once(visit: Visit, shelf: Shel
     assert not list((workspace / "models").rglob("bundle*"))
 
 
-def test_the_page_says_how_old_it_is_and_catches_up(visit: Visit, shelf: Shelf, hub: FakeHub) -> None:
-    shelf.add("OUTAGE", "Through an outage", "checkpoints/outage.safetensors", size=2 * MB)
+def test_the_page_says_how_old_it_is_and_catches_up(visit: Visit, offers: Offers, hub: FakeHub) -> None:
+    offers.add("OUTAGE", "Through an outage", "checkpoints/outage.safetensors", size=2 * MB)
     gate = hub.gate("checkpoints/outage.safetensors", at_byte=MB)
     sockets: list[WebSocketRoute] = []
     cut = False
@@ -252,9 +256,9 @@ def test_the_page_says_how_old_it_is_and_catches_up(visit: Visit, shelf: Shelf, 
 
 
 def test_a_web_server_that_is_killed_comes_back_under_the_open_page(
-    visit: Visit, shelf: Shelf, hub: FakeHub, server: Serve
+    visit: Visit, offers: Offers, hub: FakeHub, server: Serve
 ) -> None:
-    shelf.add("REBORN", "Through a restart", "checkpoints/reborn.safetensors", size=2 * MB)
+    offers.add("REBORN", "Through a restart", "checkpoints/reborn.safetensors", size=2 * MB)
     gate = hub.gate("checkpoints/reborn.safetensors", at_byte=MB)
     page = visit("/models/?q=through+a+restart")
     page.expected.extend(["WebSocket", "Failed to load", "htmx:sendError"])  # type: ignore[attr-defined]

@@ -148,7 +148,7 @@ def test_a_page_does_not_wait_for_new_files_that_are_slow_to_read(
         return scan_file(file)
 
     monkeypatch.setattr(library, "scan_file", slowly)
-    monkeypatch.setattr(library, "PATIENCE", 0.01)
+    monkeypatch.setattr(library, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(library, "MAX_AGE", 0.0)
     before = known()
     (workspace / "workflows/slow.json").write_bytes(make.dump(make.ui()))

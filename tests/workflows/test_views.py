@@ -35,7 +35,7 @@ def shown(html: str) -> list[str]:
 
 def everything(admin: Client) -> list[Entry]:
     """The entries of the board in its own order, all its pages."""
-    first = admin.get(reverse("workflows:index")).context["shelf"].page
+    first = admin.get(reverse("workflows:index")).context["listing"].page
     return list(first.paginator.object_list)
 
 
@@ -88,8 +88,8 @@ def test_search_filter_and_order(admin: Client, query: str, names: list[str]) ->
 
 def test_the_same_address_gives_the_piece(admin: Client) -> None:
     put_workflow("a.json")
-    piece = page(admin, "index", **PIECE, **{"HX-Target": "shelf"})
-    assert piece.lstrip().startswith('<div class="stack" id="shelf"')
+    piece = page(admin, "index", **PIECE, **{"HX-Target": "listing"})
+    assert piece.lstrip().startswith('<div class="stack" id="listing"')
     detail = page(admin, "detail", "local:a.json", **PIECE, **{"HX-Target": "workflow"})
     assert detail.lstrip().startswith('<div class="split" id="workflow"')
 

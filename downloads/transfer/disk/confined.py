@@ -21,7 +21,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def folder_beneath(root: Path, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+def folder_confined(root: Path, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
     """A handle of the folder that holds `path`, and the last name.
 
     Raises TransferError (forbidden_path, not_writable) and FileNotFoundError when a folder is missing.
@@ -105,9 +105,9 @@ class _Walk:
             os.close(handle)
 
 
-def open_beneath(root: Path, path: str, flags: int, *, create_folders: bool = False) -> int:
+def open_confined(root: Path, path: str, flags: int, *, create_folders: bool = False) -> int:
     """A file descriptor; the last name is never followed when it is a symlink. Regular files only."""
-    with folder_beneath(root, path, create=create_folders) as (folder, name), writing(root / path):
+    with folder_confined(root, path, create=create_folders) as (folder, name), writing(root / path):
         try:
             # O_NONBLOCK: a FIFO put there must not hang us; it means nothing for regular files.
             handle = os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o666, dir_fd=folder)
@@ -125,19 +125,19 @@ def open_beneath(root: Path, path: str, flags: int, *, create_folders: bool = Fa
     return handle
 
 
-def stat_beneath(root: Path, path: str) -> os.stat_result | None:
+def stat_confined(root: Path, path: str) -> os.stat_result | None:
     """The lstat of what stands at path, or None."""
     try:
-        with folder_beneath(root, path) as (folder, name):
+        with folder_confined(root, path) as (folder, name):
             return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
 
 
-def delete_beneath(root: Path, path: str) -> bool:
+def delete_confined(root: Path, path: str) -> bool:
     """Unlink a file (or a symlink itself, never its target); False when there is none."""
     try:
-        with folder_beneath(root, path) as (folder, name), writing(root / path):
+        with folder_confined(root, path) as (folder, name), writing(root / path):
             os.unlink(name, dir_fd=folder)
     except FileNotFoundError:
         return False
@@ -146,11 +146,11 @@ def delete_beneath(root: Path, path: str) -> bool:
     return True
 
 
-def move_beneath(root: Path, source: str, target: str, *, replace: bool = False) -> None:
+def move_confined(root: Path, source: str, target: str, *, replace: bool = False) -> None:
     """Rename within the root, folders of the target made. TransferError(path_conflict) when something is there."""
     with (
-        folder_beneath(root, source) as (source_folder, source_name),
-        folder_beneath(root, target, create=True) as (target_folder, target_name),
+        folder_confined(root, source) as (source_folder, source_name),
+        folder_confined(root, target, create=True) as (target_folder, target_name),
         writing(root / target),
     ):
         if not replace and _exists(target_name, target_folder):
@@ -158,11 +158,11 @@ def move_beneath(root: Path, source: str, target: str, *, replace: bool = False)
         os.rename(source_name, target_name, src_dir_fd=source_folder, dst_dir_fd=target_folder)
 
 
-def link_beneath(root: Path, source: str, target: str) -> str:
+def link_confined(root: Path, source: str, target: str) -> str:
     """Give a file a second name: "hard" link, else "symbolic" (relative, inside the root); says which it became."""
     with (
-        folder_beneath(root, source) as (source_folder, source_name),
-        folder_beneath(root, target, create=True) as (target_folder, target_name),
+        folder_confined(root, source) as (source_folder, source_name),
+        folder_confined(root, target, create=True) as (target_folder, target_name),
         writing(root / target),
     ):
         if not stat.S_ISREG(os.stat(source_name, dir_fd=source_folder, follow_symlinks=False).st_mode):

@@ -15,13 +15,13 @@ from typing import Self
 from downloads.transfer.disk.confined import (
     NO_RANDOM_WRITES,
     at_any_offset,
-    delete_beneath,
-    folder_beneath,
-    move_beneath,
+    delete_confined,
+    folder_confined,
+    move_confined,
     no_random_writes,
-    open_beneath,
+    open_confined,
     parts_of,
-    stat_beneath,
+    stat_confined,
     writing,
 )
 from downloads.transfer.part import journal as state
@@ -45,7 +45,7 @@ def partial_bytes(root: Path, path: str) -> int:
     0 where none can be: pages ask this of any place, also of one that a symlink leads out of the root.
     """
     try:
-        found = stat_beneath(root, path + PART_SUFFIX)
+        found = stat_confined(root, path + PART_SUFFIX)
         known = _stored_state(root, path)
     except (TransferError, OSError):
         return 0
@@ -55,7 +55,7 @@ def partial_bytes(root: Path, path: str) -> int:
 def reserved_bytes(root: Path, path: str) -> int:
     """Bytes that an unfinished file has taken from the free space already, arrived or not. 0 as for partial_bytes."""
     try:
-        found = stat_beneath(root, path + PART_SUFFIX)
+        found = stat_confined(root, path + PART_SUFFIX)
     except (TransferError, OSError):
         return 0
     return found.st_blocks * 512 if found else 0
@@ -65,10 +65,10 @@ def discard_partial(root: Path, path: str) -> None:
     """Delete an unfinished file and its journal. TransferError(error) while a transfer is writing it."""
     parts_of(path)
     with suppress(FileNotFoundError):
-        handle = open_beneath(root, path + PART_SUFFIX, os.O_RDONLY)
+        handle = open_confined(root, path + PART_SUFFIX, os.O_RDONLY)
         try:
             _lock(handle, path)
-            delete_beneath(root, path + PART_SUFFIX)
+            delete_confined(root, path + PART_SUFFIX)
         finally:
             os.close(handle)
     _delete_journal(root, path)
@@ -84,12 +84,12 @@ def take_along(root: Path, path: str, target: str, facts: Facts) -> None:
         return
     for suffix in (STATE_SUFFIX, PART_SUFFIX):
         with suppress(FileNotFoundError):
-            move_beneath(root, path + suffix, target + suffix, replace=True)
+            move_confined(root, path + suffix, target + suffix, replace=True)
 
 
 def _delete_journal(root: Path, path: str) -> None:
     for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW, STATE_SUFFIX + OLD):
-        delete_beneath(root, path + suffix)
+        delete_confined(root, path + suffix)
 
 
 def recover_replaced(root: Path, path: str) -> None:
@@ -97,13 +97,13 @@ def recover_replaced(root: Path, path: str) -> None:
 
     Nobody may be publishing there. Raises TransferError and OSError.
     """
-    with suppress(FileNotFoundError), folder_beneath(root, path) as (folder, name):
+    with suppress(FileNotFoundError), folder_confined(root, path) as (folder, name):
         recover(name, folder)
 
 
 def _stored_state(root: Path, path: str) -> state.State | None:
     try:
-        handle = open_beneath(root, path + STATE_SUFFIX, os.O_RDONLY)
+        handle = open_confined(root, path + STATE_SUFFIX, os.O_RDONLY)
     except FileNotFoundError:
         return None
     with os.fdopen(handle, "rb") as journal:
@@ -153,7 +153,7 @@ class Partial:
             handle = _open_to_write(self.root, self.part, os.O_RDWR | os.O_CREAT)
             try:
                 _lock(handle, self.path)
-                found = stat_beneath(self.root, self.part)
+                found = stat_confined(self.root, self.part)
                 mine = os.fstat(handle)
                 if found and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino):
                     return handle
@@ -313,19 +313,19 @@ class Partial:
         lines = state.identity_line(self.identity) + state.synced_line(self._synced) + state.written_line(self.extents)
         fresh = self.path + STATE_SUFFIX + NEW
         with writing(self.place):
-            delete_beneath(self.root, fresh)
-            handle = open_beneath(self.root, fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+            delete_confined(self.root, fresh)
+            handle = open_confined(self.root, fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
             try:
                 with at_any_offset(self.place):
                     _write_all(handle, lines)
                     flush_data(handle)
-                with folder_beneath(self.root, fresh) as (folder, name):
+                with folder_confined(self.root, fresh) as (folder, name):
                     rename_over(name, name.removesuffix(NEW), folder)
             except BaseException:
                 with suppress(OSError):
                     os.close(handle)
                 with suppress(OSError, TransferError):
-                    delete_beneath(self.root, fresh)
+                    delete_confined(self.root, fresh)
                 raise
         with suppress(OSError):  # its bytes count no more
             os.close(self.journal)
@@ -344,8 +344,8 @@ class Partial:
 
     def publish(self, *, replace: bool) -> None:
         """Give the file its final name. TransferError(path_conflict) when another one took it meanwhile."""
-        with folder_beneath(self.root, self.path) as (folder, name), writing(self.place):
-            if not replace and stat_beneath(self.root, self.path):
+        with folder_confined(self.root, self.path) as (folder, name), writing(self.place):
+            if not replace and stat_confined(self.root, self.path):
                 raise path_taken(self.path)
             try:
                 rename_over(name + PART_SUFFIX, name, folder)
@@ -355,7 +355,7 @@ class Partial:
         _delete_journal(self.root, self.path)
 
     def discard(self) -> None:
-        delete_beneath(self.root, self.part)
+        delete_confined(self.root, self.part)
         _delete_journal(self.root, self.path)
 
     def close(self) -> None:
@@ -381,9 +381,9 @@ class Partial:
 
 
 def _open_to_write(root: Path, path: str, flags: int) -> int:
-    """As open_beneath, folders made; a volume that opens files only to be written in one go is named."""
+    """As open_confined, folders made; a volume that opens files only to be written in one go is named."""
     try:
-        return open_beneath(root, path, flags, create_folders=True)
+        return open_confined(root, path, flags, create_folders=True)
     except (TransferError, OSError) as error:
         cause = error.__cause__ if isinstance(error, TransferError) else error
         if isinstance(cause, OSError) and cause.errno in NO_RANDOM_WRITES and _takes_new_files(root, path):
@@ -394,12 +394,12 @@ def _open_to_write(root: Path, path: str, flags: int) -> int:
 def _takes_new_files(root: Path, path: str) -> bool:
     probe = f"{path}.{os.getpid()}{NEW}"
     try:
-        handle = open_beneath(root, probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        handle = open_confined(root, probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             os.write(handle, b"x")
         finally:
             os.close(handle)
-            delete_beneath(root, probe)
+            delete_confined(root, probe)
     except (TransferError, OSError):
         return False
     return True

@@ -13,7 +13,7 @@ from downloads.transfer.background import Task
 from downloads.transfer.part.file import Partial
 
 BLOCK = 1 << 20
-LOOK = 0.005  # seconds
+POLL_SECONDS = 0.005  # seconds
 MOST_WAITING = 16 << 20  # bytes of buffers kept for hashing; what comes beyond is read back later
 ENOUGH_WAITING = 12 << 20  # bytes; a lone connection that is further ahead waits, for reading back costs more
 FAR_BEHIND = 512 << 20  # bytes; after a resume: nobody waits so long
@@ -47,14 +47,14 @@ class Hasher:
             while ENOUGH_WAITING < self.partial.front - self.position < FAR_BEHIND:
                 if self._stopped or leaving():
                     return
-                self.partial.advanced.wait(LOOK)
+                self.partial.advanced.wait(POLL_SECONDS)
 
     def _follow(self) -> None:
         buffer = memoryview(bytearray(BLOCK))
         try:
-            while piece := self._next_piece(buffer):
-                self._digest.update(piece)
-                self.position += len(piece)
+            while chunk := self._next_piece(buffer):
+                self._digest.update(chunk)
+                self.position += len(chunk)
         finally:
             with self.partial.advanced:
                 self._stopped = True
@@ -67,9 +67,9 @@ class Hasher:
                 if self._generation != self.partial.generation:
                     self._begin_anew()
                 if self._waiting and self._from == self.position:
-                    piece = self._waiting.popleft()
-                    self._from += len(piece)
-                    return piece
+                    chunk = self._waiting.popleft()
+                    self._from += len(chunk)
+                    return chunk
                 if (until := self._readable()) > self.position:
                     break
                 self.partial.advanced.notify_all()  # whoever waits for us to have caught up

@@ -1,6 +1,6 @@
 """The same bytes are here under another name: a hard link, else a clone, else a copy, and nothing is fetched.
 
-A twin is only believed once it was hashed. It never stands under the name of a .part, which a later transfer writes to.
+A copy is only believed once it was hashed. It never stands under the name of a .part, which a later transfer writes to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from downloads.transfer.disk.confined import delete_beneath, folder_beneath, open_beneath, stat_beneath
+from downloads.transfer.disk.confined import delete_confined, folder_confined, open_confined, stat_confined
 from downloads.transfer.part.file import Partial
 from volumes.checksum import BLOCK, sha256_of_blocks
 from volumes.files import NO_LINKS, rename_over, sync_folder
@@ -23,14 +23,14 @@ FICLONE = 0x40049409  # linux/fs.h
 LINK_SUFFIX = ".link"  # the new name until the caller has had its last word
 
 
-class Twin:
+class LocalCopy:
     """An open file that is said to hold the bytes that are wanted. Threads read it, `leave` ends them."""
 
     def __init__(self, root: Path, path: str) -> None:
         """Raises TransferError and OSError when it is not there or no plain file."""
         self.path = path
         self.root = root
-        self.handle = open_beneath(root, path, os.O_RDONLY)
+        self.handle = open_confined(root, path, os.O_RDONLY)
         self.size = os.fstat(self.handle).st_size
         self.read = 0  # bytes, so far
         self._leaving = threading.Event()
@@ -59,16 +59,16 @@ class Twin:
     def linked(self, root: Path, path: str) -> Iterator[bool]:
         """A hard link beside `path`, gone again at the end unless it was renamed; False where there can be none."""
         name = path + LINK_SUFFIX
-        delete_beneath(root, name)
+        delete_confined(root, name)
         try:
             yield self._link(root, name)
         finally:
-            delete_beneath(root, name)
+            delete_confined(root, name)
 
     def _link(self, root: Path, name: str) -> bool:
         with (
-            folder_beneath(self.root, self.path) as (folder, own_name),
-            folder_beneath(root, name, create=True) as (other, new_name),
+            folder_confined(self.root, self.path) as (folder, own_name),
+            folder_confined(root, name, create=True) as (other, new_name),
         ):
             try:
                 os.link(own_name, new_name, src_dir_fd=folder, dst_dir_fd=other, follow_symlinks=False)
@@ -98,9 +98,9 @@ class Twin:
 
 
 def publish_link(root: Path, path: str, *, replace: bool) -> None:
-    """Give what `Twin.linked` made its final name. TransferError(path_conflict) when something took it meanwhile."""
-    with folder_beneath(root, path) as (folder, name):
-        if not replace and stat_beneath(root, path):
+    """Give what `LocalCopy.linked` made its final name. Raises TransferError (path_conflict) where it is taken."""
+    with folder_confined(root, path) as (folder, name):
+        if not replace and stat_confined(root, path):
             raise path_taken(path)
         try:
             rename_over(name + LINK_SUFFIX, name, folder)

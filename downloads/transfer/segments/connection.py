@@ -1,4 +1,4 @@
-"""One connection: takes piece after piece, writes what arrives to its place, and reports how it ended."""
+"""One connection: takes segment after segment, writes what arrives to its place, and reports how it ended."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from downloads.transfer.background import Task
 from downloads.transfer.errors import LinkExpired, no_model_is_a_refusal
 from downloads.transfer.part.file import Partial
 from downloads.transfer.part.hasher import Hasher
-from downloads.transfer.segments.plan import Piece, Plan
+from downloads.transfer.segments.plan import Plan, Segment
 from downloads.transfer.segments.rate_limit import RateLimit
-from downloads.transfer.segments.throughput import RateMeter
+from downloads.transfer.segments.throughput import Throughput
 from downloads.transfer.source import Refused, Source, range_end
 from hosts.answers import Located
 from modelfiles.structure import SNIFFED, sniff
@@ -54,7 +54,7 @@ class Connection:
         self.pool = pool
         self.leaving = threading.Event()
         self.received = 0  # bytes
-        self.meter = RateMeter()
+        self.throughput = Throughput()
         self.slow_since = time.monotonic()
         self._restarting = False
         self._response: requests.Response | None = None
@@ -74,7 +74,7 @@ class Connection:
             if self.pool.whole:
                 self._fetch_whole()
             else:
-                self._fetch_pieces()
+                self._fetch_segments()
         except OSError as error:  # reading or writing the disk; the network's are explained where they happen
             raise TransferError(f"Writing {self.pool.name} failed: {error}. Check the disk.", reason="error") from error
         finally:
@@ -84,7 +84,7 @@ class Connection:
     @property
     def rate(self) -> float:
         """Bytes/s over the last seconds, as the pool measured."""
-        return self.meter.rate
+        return self.throughput.rate
 
     def abort(self) -> None:
         """Close the connection from another thread; what was received is kept."""
@@ -102,29 +102,29 @@ class Connection:
         self.leaving.set()
         self.abort()
 
-    # --- by pieces -------------------------------------------------------------------------------------------------
+    # --- by segments -------------------------------------------------------------------------------------------------
 
-    def _fetch_pieces(self) -> None:
+    def _fetch_segments(self) -> None:
         plan = self.pool.plan
-        while not self.leaving.is_set() and (piece := plan.take(self.pool.target, self.rate)):
+        while not self.leaving.is_set() and (segment := plan.take(self.pool.target, self.rate)):
             before = self.received
             try:
-                self._fetch(piece)
+                self._fetch(segment)
             except Transient:
                 if self.received - before < WORTH_REOPENING and not self._restarting:
                     raise
                 self._restarting = False
             finally:
-                plan.give_back(piece)
+                plan.give_back(segment)
 
-    def _fetch(self, piece: Piece) -> None:
-        response = self._open(lambda place: self.pool.source.open_range(place, piece.start, piece.end))
+    def _fetch(self, segment: Segment) -> None:
+        response = self._open(lambda place: self.pool.source.open_range(place, segment.start, segment.end))
         try:
-            self._receive(response, piece)
+            self._receive(response, segment)
         finally:
             self._close()
-        promised = min(piece.end, range_end(response))  # some servers hand out less at a time than is asked for
-        if piece.position < promised and not self.leaving.is_set():
+        promised = min(segment.end, range_end(response))  # some servers hand out less at a time than is asked for
+        if segment.position < promised and not self.leaving.is_set():
             raise Transient("The host sent less than was asked for. It is tried again and continues where it stopped.")
 
     def _open(self, ask: Callable[[Located], requests.Response]) -> requests.Response:
@@ -148,31 +148,31 @@ class Connection:
     def _fetch_whole(self) -> None:
         """From the first byte to the last, for hosts that cannot continue in the middle."""
         size = self.pool.source.facts.size
-        piece = Piece(0, size if size is not None else 1 << 62, 0)
+        segment = Segment(0, size if size is not None else 1 << 62, 0)
         response = self._open(self.pool.source.open_whole)
         decode = bool(compression(response))
         try:
-            self._receive(response, piece, decode)
+            self._receive(response, segment, decode)
         finally:
             self._close()
         if self.leaving.is_set():
             return
         said = response.headers.get("Content-Length", "")
         longer = not decode and size is not None and (number(said) or 0) > size
-        if size is not None and (piece.position < size or longer):
+        if size is not None and (segment.position < size or longer):
             self.pool.source.expire(self.pool.source.place)  # look whether it is another file by now
             raise Transient("The host sent another number of bytes than it announced. It is tried again.")
-        self.pool.ended_at = piece.position
+        self.pool.ended_at = segment.position
 
     # --- bytes -----------------------------------------------------------------------------------------------------
 
-    def _receive(self, response: requests.Response, piece: Piece, decode: bool = False) -> None:
-        """Read until the piece, the answer or our time here ends. Whatever arrived is written, also on failure."""
+    def _receive(self, response: requests.Response, segment: Segment, decode: bool = False) -> None:
+        """Read until the segment, the answer or our time here ends. Whatever arrived is written, also on failure."""
         read1, limit = response.raw.read1, self.pool.limit
         batch: list[bytes] = []
         held, flushed, ask = 0, time.monotonic(), LEAST_READ
         try:
-            while (room := piece.end - piece.position - held) > 0 and not self.leaving.is_set():
+            while (room := segment.end - segment.position - held) > 0 and not self.leaving.is_set():
                 chunk = read1(min(ask, room), decode_content=decode)
                 if not chunk:
                     break
@@ -182,10 +182,10 @@ class Connection:
                 self.received += len(chunk)
                 now = time.monotonic()
                 if held >= FLUSH_BYTES or now - flushed > FLUSH_SECONDS:
-                    if piece.position == 0 and held < SNIFFED:
+                    if segment.position == 0 and held < SNIFFED:
                         continue
                     taken, batch, held, flushed = batch, [], 0, now
-                    self._write(piece, taken)
+                    self._write(segment, taken)
                     if self.pool.target == 1:
                         self.pool.hasher.let_catch_up(self.leaving.is_set)
                 limit.take(len(chunk), self.leaving)
@@ -193,15 +193,15 @@ class Connection:
             raise explain(error, self.pool.source.facts.url) from error
         finally:
             if batch:
-                self._write(piece, batch)
+                self._write(segment, batch)
 
-    def _write(self, piece: Piece, batch: list[bytes]) -> None:
-        if piece.position == 0:
+    def _write(self, segment: Segment, batch: list[bytes]) -> None:
+        if segment.position == 0:
             with no_model_is_a_refusal():
                 sniff(b"".join(batch)[:SNIFFED], self.pool.name)
         length = sum(map(len, batch))
-        if self.pool.partial.write(self.pool.generation, piece.position, batch, length):
-            piece.position += length
+        if self.pool.partial.write(self.pool.generation, segment.position, batch, length):
+            segment.position += length
         else:
             self.leaving.set()
 

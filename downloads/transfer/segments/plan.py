@@ -1,4 +1,4 @@
-"""Which bytes are asked for next: pieces in file order, of guided sizes, so that the hashing front can follow."""
+"""Which bytes are asked for next: segments in file order, of guided sizes, so that the hashing front can follow."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 SMALLEST = 2 << 20
 LARGEST = 64 << 20
-PIECE_SECONDS = 1.0  # what a piece should take one connection; a request costs a round trip each time
+PIECE_SECONDS = 1.0  # what a segment should take one connection; a request costs a round trip each time
 
 
 @dataclass(eq=False)
-class Piece:
+class Segment:
     """Bytes [start, end) for one connection; position is the first that is not on disk yet.
 
-    end may come nearer while the piece is fetched, when an idle connection takes the rest over.
+    end may come nearer while the segment is fetched, when an idle connection takes the rest over.
     """
 
     start: int
@@ -27,10 +27,10 @@ class Plan:
     def __init__(self, holes: Iterable[tuple[int, int]]) -> None:
         self._lock = threading.Lock()
         self._holes = sorted(holes)
-        self._taken: list[Piece] = []
+        self._taken: list[Segment] = []
 
-    def take(self, connections: int, rate: float) -> Piece | None:
-        """The next piece for one of `connections`, each doing about `rate` bytes/s; None when nothing is left to do.
+    def take(self, connections: int, rate: float) -> Segment | None:
+        """The next segment for one of `connections`, each doing about `rate` bytes/s; None when nothing is left to do.
 
         When every byte is spoken for, the second half of the longest rest is taken over from its connection.
         """
@@ -41,32 +41,32 @@ class Plan:
                 length = min(end - start, _guided(left, connections, rate))
                 if end - start - length < SMALLEST // 2:
                     length = end - start
-                piece = Piece(start, start + length, start)
-                self._holes[0:1] = [(piece.end, end)] if piece.end < end else []
+                segment = Segment(start, start + length, start)
+                self._holes[0:1] = [(segment.end, end)] if segment.end < end else []
             else:
                 halved = self._halve()
                 if halved is None:
                     return None
-                piece = halved
-            self._taken.append(piece)
-            return piece
+                segment = halved
+            self._taken.append(segment)
+            return segment
 
-    def _halve(self) -> Piece | None:
-        longest = max(self._taken, key=lambda piece: piece.end - piece.position, default=None)
+    def _halve(self) -> Segment | None:
+        longest = max(self._taken, key=lambda segment: segment.end - segment.position, default=None)
         if longest is None or longest.end - longest.position < 2 * SMALLEST:
             return None
         middle = (longest.position + longest.end) // 2
-        piece = Piece(middle, longest.end, middle)
+        segment = Segment(middle, longest.end, middle)
         longest.end = middle
-        return piece
+        return segment
 
-    def give_back(self, piece: Piece) -> None:
-        """A connection is done with a piece, or with as much of it as it got."""
+    def give_back(self, segment: Segment) -> None:
+        """A connection is done with a segment, or with as much of it as it got."""
         with self._lock:
-            if piece in self._taken:
-                self._taken.remove(piece)
-            if piece.position < piece.end:
-                self._holes.append((piece.position, piece.end))
+            if segment in self._taken:
+                self._taken.remove(segment)
+            if segment.position < segment.end:
+                self._holes.append((segment.position, segment.end))
                 self._holes.sort()
 
     @property

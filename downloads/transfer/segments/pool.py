@@ -12,15 +12,15 @@ from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.segments.connection import Connection
 from downloads.transfer.segments.plan import Plan
 from downloads.transfer.segments.rate_limit import RateLimit
-from downloads.transfer.segments.throughput import RateMeter
+from downloads.transfer.segments.throughput import Throughput
 from downloads.transfer.segments.tuner import Sample, Tuner
 from downloads.transfer.source import Source
 from downloads.transfer.types import Options
 from webclient.errors import Transient
 
-LOOK = 0.05  # seconds between two looks at the connections
-GOODBYE = 1.0  # seconds that connections get to leave; one that hangs in a connect is left behind
-SLOW_AFTER = 3.0  # seconds that a connection may be far behind its siblings
+POLL_SECONDS = 0.05  # seconds between two looks at the connections
+LEAVE_SECONDS = 1.0  # seconds that connections get to leave; one that hangs in a connect is left behind
+SLOW_AFTER_SECONDS = 3.0  # seconds that a connection may be far behind its siblings
 SLOW_SHARE = 0.25  # of the median rate of all: slower is far behind
 
 
@@ -45,7 +45,7 @@ class ConnectionPool:
         self.connections: list[Connection] = []
         self._over: SimpleQueue[Connection] = SimpleQueue()
         self._gone = 0  # bytes that connections brought which are not there any more
-        self._meter = RateMeter()
+        self._throughput = Throughput()
         self._moved = time.monotonic()
 
     @property
@@ -93,7 +93,7 @@ class ConnectionPool:
     def _listen(self) -> None:
         """Wait a moment for connections that end, and judge how."""
         try:
-            connection = self._over.get(timeout=LOOK)
+            connection = self._over.get(timeout=POLL_SECONDS)
         except Empty:
             return
         if connection not in self.connections:
@@ -110,15 +110,15 @@ class ConnectionPool:
     def _watch(self) -> None:
         """Rates, stalls, connections that are far behind, and how many there should be."""
         now, received = time.monotonic(), self.received
-        if self._meter.add(now, received):
+        if self._throughput.add(now, received):
             self._moved = now
         if now - self._moved > self.options.stall_seconds:
             seconds = self.options.stall_seconds
             raise Transient(f"Nothing arrived for {seconds:.0f} s. It is tried again and continues where it stopped.")
         if self.limit.limited:
-            self._moved = now if self._meter.rate > 0 else self._moved
+            self._moved = now if self._throughput.rate > 0 else self._moved
         for connection in self.connections:
-            connection.meter.add(now, connection.received)
+            connection.throughput.add(now, connection.received)
         self._reopen_slow(now)
         done = self.partial.bytes_done
         size = self.source.facts.size or 0
@@ -143,15 +143,15 @@ class ConnectionPool:
         rates = [connection.rate for connection in self.connections]
         share = SLOW_SHARE * statistics.median(rates) if len(rates) > 2 else 0.0
         for connection in self.connections:
-            patience = SLOW_AFTER if connection.rate < share else self.options.floor_window
+            allowed = SLOW_AFTER_SECONDS if connection.rate < share else self.options.floor_window
             if connection.rate >= max(share, self.options.floor_rate):
                 connection.slow_since = now
-            elif now - connection.slow_since > patience:
+            elif now - connection.slow_since > allowed:
                 connection.restart(now)
 
     def _dismiss(self) -> None:
         for connection in self.connections:
             connection.leave()
-        end = time.monotonic() + GOODBYE
+        end = time.monotonic() + LEAVE_SECONDS
         for connection in self.connections:
             connection.join(max(0.0, end - time.monotonic()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 
-class RateMeter:
+class Throughput:
     """Bytes per second over the last seconds."""
 
     def __init__(self, seconds: float = 2.0) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 START = 4
 WINDOW = 0.2  # seconds of measuring once every connection has begun to deliver
-PATIENCE = 3.0  # seconds to wait for that
+SETTLE_SECONDS = 3.0  # seconds to wait for that
 WORTH_IT = 0.3  # of the gain that more connections promise
 HOLD = 8.0  # seconds before trying more again; doubled each time it was in vain
 LONGEST_HOLD = 60.0
@@ -45,7 +45,7 @@ class Tuner:
         if self._waiting_since is None:
             self._waiting_since = sample.now
         if self._window is None:
-            if (sample.warm and sample.alive >= self.target) or sample.now - self._waiting_since > PATIENCE:
+            if (sample.warm and sample.alive >= self.target) or sample.now - self._waiting_since > SETTLE_SECONDS:
                 self._window = sample
             return
         if sample.now - self._window.now >= WINDOW:

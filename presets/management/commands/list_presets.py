@@ -19,8 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print a JSON list of presets as the API shows them")
 
     def handle(self, *args: Any, words: list[str], status: str | None, **options: Any) -> None:
-        shelf = catalogue()
-        presets = [preset for preset in shelf.presets.values() if preset.answers(" ".join(words))]
+        listing = catalogue()
+        presets = [preset for preset in listing.presets.values() if preset.answers(" ".join(words))]
         states = preset_states(presets)
         shown = [preset for preset in presets if status in {None, states[preset.id].status}]
         if options["json"]:
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         widest = max((len(preset.id) for preset in shown), default=0)
         lines = [_line(preset, states[preset.id], widest) for preset in shown]
         self.stdout.write("\n".join(lines))  # at once: a reader like head may leave in the middle
-        for problem in shelf.problems:
+        for problem in listing.problems:
             self.stderr.write(problem)
 
 

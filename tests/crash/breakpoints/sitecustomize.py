@@ -28,7 +28,7 @@ WRAPPED = {
         "Partial.finish",
         "Partial.publish",
         "Partial.read_into",
-        "delete_beneath",
+        "delete_confined",
     ],
 }
 

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from comfyui.models import Report
 from workflowfiles import Scan
-from workflows.unknown_nodes import Strangers, strangers
+from workflows.unknown_nodes import UnknownNodes, unknown_nodes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("templates")]
 
@@ -13,9 +13,9 @@ SCAN = Scan("ui", node_types=frozenset({"KSampler", "MyOwnNode"}))
 
 
 def test_the_templates_are_the_measure_until_comfyui_was_asked() -> None:
-    assert strangers(SCAN) == Strangers(("MyOwnNode",), certain=False)
+    assert unknown_nodes(SCAN) == UnknownNodes(("MyOwnNode",), certain=False)
 
 
 def test_comfyui_knows_best() -> None:
     Report.objects.create(key=Report.NODES, value=["MyOwnNode"], taken_at=timezone.now())
-    assert strangers(SCAN) == Strangers(("KSampler",), certain=True)
+    assert unknown_nodes(SCAN) == UnknownNodes(("KSampler",), certain=True)

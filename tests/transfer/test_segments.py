@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from downloads.transfer import Options, Progress, Stopped, TransferError, disk_space
-from downloads.transfer.backoff import Patience
+from downloads.transfer.backoff import Backoff
 from downloads.transfer.part.file import Partial, partial_bytes
 from downloads.transfer.part.hasher import ENOUGH_WAITING, Hasher
 from downloads.transfer.part.journal import Identity, boot_id, identity_line, read_state, synced_line, written_line
@@ -56,30 +56,30 @@ def test_a_plan_hands_out_every_byte_once(megabytes: int, connections: int, seed
     plan, done = Plan([(0, size)]), Extents()
     taken: list[Any] = []
     for _ in range(10_000):
-        if len(taken) < connections and (piece := plan.take(connections, dice.uniform(0, 1e8))):
-            taken.append(piece)
+        if len(taken) < connections and (segment := plan.take(connections, dice.uniform(0, 1e8))):
+            taken.append(segment)
         if not taken:
             break
-        piece = taken.pop(dice.randrange(len(taken)))
-        step = min(piece.end - piece.position, dice.randrange(1, LARGEST))
-        assert done.total + step == (done.add(piece.position, piece.position + step), done.total)[1]  # type: ignore[func-returns-value]
-        piece.position += step
-        if piece.position < piece.end and dice.random() < 0.5:
-            taken.append(piece)
+        segment = taken.pop(dice.randrange(len(taken)))
+        step = min(segment.end - segment.position, dice.randrange(1, LARGEST))
+        assert done.total + step == (done.add(segment.position, segment.position + step), done.total)[1]  # type: ignore[func-returns-value]
+        segment.position += step
+        if segment.position < segment.end and dice.random() < 0.5:
+            taken.append(segment)
         else:
-            plan.give_back(piece)
+            plan.give_back(segment)
     assert done == Extents([(0, size)])
 
 
 def test_pieces_come_in_file_order_large_first_small_at_the_end() -> None:
     plan = Plan([(0, 2_000_000_000)])
-    pieces = []
-    while piece := plan.take(4, 100e6):
-        pieces.append(piece)
-        piece.position = piece.end
-        plan.give_back(piece)
-    assert [piece.start for piece in pieces] == sorted(piece.start for piece in pieces)
-    lengths = [piece.end - piece.start for piece in pieces]
+    segments = []
+    while segment := plan.take(4, 100e6):
+        segments.append(segment)
+        segment.position = segment.end
+        plan.give_back(segment)
+    assert [segment.start for segment in segments] == sorted(segment.start for segment in segments)
+    lengths = [segment.end - segment.start for segment in segments]
     assert lengths[0] == LARGEST
     assert lengths[-1] <= 2 * SMALLEST
 
@@ -307,29 +307,29 @@ def test_back_off_doubles_up_to_its_cap_and_can_be_stopped() -> None:
         waits[progress.attempt] = max(waits.get(progress.attempt, 0.0), progress.retry_in)
         return True
 
-    patience = Patience(Options(retry_base=0.02, retry_cap=0.05, max_attempts=5, tick_interval=0.01), tick)
+    backoff = Backoff(Options(retry_base=0.02, retry_cap=0.05, max_attempts=5, tick_interval=0.01), tick)
     for _ in range(4):
-        patience.after(Transient("It broke. It is tried again."))
+        backoff.after(Transient("It broke. It is tried again."))
     assert [round(wait, 2) for wait in waits.values()] == [0.02, 0.04, 0.05, 0.05]
     with pytest.raises(TransferError, match="Retry continues") as over:
-        patience.after(Transient("It broke. It is tried again."))
+        backoff.after(Transient("It broke. It is tried again."))
     assert (over.value.reason, over.value.retry) == ("network", True)
     with pytest.raises(Stopped):
-        Patience(Options(retry_base=60), lambda progress: False).after(Transient("x"))
+        Backoff(Options(retry_base=60), lambda progress: False).after(Transient("x"))
 
 
 def test_pauses_that_hosts_ask_for_are_bounded_all_together_until_bytes_arrive() -> None:
-    patience = Patience(Options(max_attempts=1, max_waits=1000, retry_base=0), lambda progress: True)
-    patience.after(Transient("busy", wait=0))
+    backoff = Backoff(Options(max_attempts=1, max_waits=1000, retry_base=0), lambda progress: True)
+    backoff.after(Transient("busy", wait=0))
     with pytest.raises(Stopped):  # heeded: the tick is asked, and says no
-        Patience(Options(max_attempts=1, max_waits=1000), lambda progress: False).after(Transient("busy", wait=900))
-    patience.held_up._end = time.monotonic() + 5
+        Backoff(Options(max_attempts=1, max_waits=1000), lambda progress: False).after(Transient("busy", wait=900))
+    backoff.held_up._end = time.monotonic() + 5
     with pytest.raises(TransferError):
-        patience.after(Transient("busy", wait=6))
-    patience.progressed()
-    patience.tick = lambda progress: False
+        backoff.after(Transient("busy", wait=6))
+    backoff.progressed()
+    backoff.tick = lambda progress: False
     with pytest.raises(Stopped):
-        patience.after(Transient("busy", wait=6))
+        backoff.after(Transient("busy", wait=6))
 
 
 @pytest.mark.parametrize("said", ["\u00b2", "9" * 5000, "-1", "1e3", "12 13", ""])
@@ -352,15 +352,15 @@ def test_the_last_word_on_a_busy_host_promises_nothing(status: int, headers: dic
     answer.status_code = status
     answer.headers.update(headers)
     with pytest.raises(TransferError) as over:
-        Patience(Options(max_attempts=1), lambda progress: True).after(busy(answer, "hub.example", LIMIT_HINT))
+        Backoff(Options(max_attempts=1), lambda progress: True).after(busy(answer, "hub.example", LIMIT_HINT))
     assert says in str(over.value)
     assert "tried again" not in str(over.value)
 
 
 def test_a_pause_that_is_too_long_counts_as_an_attempt() -> None:
-    patience = Patience(Options(max_attempts=1), lambda progress: True)
+    backoff = Backoff(Options(max_attempts=1), lambda progress: True)
     with pytest.raises(TransferError):
-        patience.after(Transient("busy", wait=3600))
+        backoff.after(Transient("busy", wait=3600))
 
 
 @pytest.mark.parametrize(

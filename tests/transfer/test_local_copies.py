@@ -17,7 +17,7 @@ from tests.hostile.kernel import refusing
 from tests.transfer.conftest import Bringer, Brought
 
 MODEL = "vae/a.safetensors"
-TWIN = "checkpoints/b.safetensors"
+COPY = "checkpoints/b.safetensors"
 SIZE = 6_000_000
 
 
@@ -27,80 +27,80 @@ def file(hub: FakeHub) -> File:
 
 
 @pytest.fixture
-def twin(file: File, bring: Bringer) -> Path:
+def copy(file: File, bring: Bringer) -> Path:
     """The same bytes, installed under another name."""
-    assert bring(file, TWIN).published
+    assert bring(file, COPY).published
     file.hub.log.clear()
-    return bring.root / TWIN
+    return bring.root / COPY
 
 
-def bring_beside(bring: Bringer, file: File, twin: Path, *, replace: bool = False, **options: object) -> Brought:
-    twins = ((twin.parent.parent, TWIN),)
-    return bring(file, MODEL, wanted={"twins": twins, "replace": replace}, **options)  # type: ignore[arg-type]
+def bring_beside(bring: Bringer, file: File, copy: Path, *, replace: bool = False, **options: object) -> Brought:
+    local_copies = ((copy.parent.parent, COPY),)
+    return bring(file, MODEL, wanted={"local_copies": local_copies, "replace": replace}, **options)  # type: ignore[arg-type]
 
 
-def test_the_same_bytes_are_linked_and_nothing_is_fetched(file: File, twin: Path, bring: Bringer) -> None:
-    brought = bring_beside(bring, file, twin)
+def test_the_same_bytes_are_linked_and_nothing_is_fetched(file: File, copy: Path, bring: Bringer) -> None:
+    brought = bring_beside(bring, file, copy)
     assert brought.published
     assert (brought.published.sha256, brought.published.fetched_bytes) == (file.sha256, 0)
-    assert (brought.published.verified, brought.published.mtime_ns) == (True, twin.stat().st_mtime_ns)
-    assert f"link to {TWIN}" in brought.published.warnings[0]
+    assert (brought.published.verified, brought.published.mtime_ns) == (True, copy.stat().st_mtime_ns)
+    assert f"link to {COPY}" in brought.published.warnings[0]
     assert file.hub.asked(origin="cdn") == []
-    assert bring.on_disk() == {MODEL: SIZE, TWIN: SIZE}
-    assert (bring.root / MODEL).samefile(twin)
+    assert bring.on_disk() == {MODEL: SIZE, COPY: SIZE}
+    assert (bring.root / MODEL).samefile(copy)
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda twin: twin.write_bytes(b"x" * SIZE),
-        lambda twin: os.truncate(twin, SIZE - 1),
-        lambda twin: twin.unlink(),
-        lambda twin: (twin.rename(twin.with_suffix(".x")), twin.symlink_to(twin.with_suffix(".x"))),
+        lambda copy: copy.write_bytes(b"x" * SIZE),
+        lambda copy: os.truncate(copy, SIZE - 1),
+        lambda copy: copy.unlink(),
+        lambda copy: (copy.rename(copy.with_suffix(".x")), copy.symlink_to(copy.with_suffix(".x"))),
     ],
     ids=["other bytes", "shorter", "gone", "a symlink"],
 )
-def test_a_twin_that_is_none_is_left_alone_and_the_file_is_fetched(
-    spoil: Callable[[Path], object], file: File, twin: Path, bring: Bringer
+def test_a_copy_that_is_none_is_left_alone_and_the_file_is_fetched(
+    spoil: Callable[[Path], object], file: File, copy: Path, bring: Bringer
 ) -> None:
-    spoil(twin)
-    brought = bring_beside(bring, file, twin)
+    spoil(copy)
+    brought = bring_beside(bring, file, copy)
     assert brought.published
     assert (brought.published.sha256, brought.published.fetched_bytes) == (file.sha256, SIZE)
-    assert not twin.exists() or not (bring.root / MODEL).samefile(twin)
+    assert not copy.exists() or not (bring.root / MODEL).samefile(copy)
     assert not any(name.endswith((".link", ".part")) for name in bring.on_disk())
 
 
-def test_a_twin_of_a_file_without_a_known_hash_is_not_looked_at(hub: FakeHub, file: File, bring: Bringer) -> None:
-    assert bring(file, TWIN).published
+def test_a_copy_of_a_file_without_a_known_hash_is_not_looked_at(hub: FakeHub, file: File, bring: Bringer) -> None:
+    assert bring(file, COPY).published
     plain = hub.add_document("a.safetensors", size=SIZE)
-    brought = bring_beside(bring, plain, bring.root / TWIN)
+    brought = bring_beside(bring, plain, bring.root / COPY)
     assert brought.published
     assert brought.published.fetched_bytes == SIZE
 
 
-def test_what_was_begun_is_given_up_for_the_link_and_the_twin_keeps_its_bytes(
-    file: File, twin: Path, bring: Bringer
+def test_what_was_begun_is_given_up_for_the_link_and_the_copy_keeps_its_bytes(
+    file: File, copy: Path, bring: Bringer
 ) -> None:
     assert bring(file, MODEL, tick=lambda progress: progress.bytes_done < 1).stopped
-    assert bring_beside(bring, file, twin).published
-    assert bring.on_disk() == {MODEL: SIZE, TWIN: SIZE}
+    assert bring_beside(bring, file, copy).published
+    assert bring.on_disk() == {MODEL: SIZE, COPY: SIZE}
 
 
-def test_a_link_replaces_what_stands_there_only_when_asked_to(file: File, twin: Path, bring: Bringer) -> None:
+def test_a_link_replaces_what_stands_there_only_when_asked_to(file: File, copy: Path, bring: Bringer) -> None:
     (bring.root / "vae").mkdir()
     (bring.root / MODEL).write_text("mine")
-    assert bring_beside(bring, file, twin).reason == "path_conflict"
+    assert bring_beside(bring, file, copy).reason == "path_conflict"
     assert (bring.root / MODEL).read_text() == "mine"
     for _ in range(2):  # the second time it is a link already
-        assert bring_beside(bring, file, twin, replace=True).published
-        assert (bring.root / MODEL).samefile(twin)
-        assert bring.on_disk() == {MODEL: SIZE, TWIN: SIZE}
+        assert bring_beside(bring, file, copy, replace=True).published
+        assert (bring.root / MODEL).samefile(copy)
+        assert bring.on_disk() == {MODEL: SIZE, COPY: SIZE}
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-def test_stopping_leaves_only_the_twin(elsewhere: bool, file: File, twin: Path, bring: Bringer, far: Path) -> None:
-    where = move(twin, far) if elsewhere else twin
+def test_stopping_leaves_only_the_copy(elsewhere: bool, file: File, copy: Path, bring: Bringer, far: Path) -> None:
+    where = move(copy, far) if elsewhere else copy
 
     def stop(progress: Progress) -> bool:
         return progress.status != "verifying"
@@ -127,23 +127,23 @@ def far(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
-def move(twin: Path, place: Path) -> Path:
-    target = place / TWIN
+def move(copy: Path, place: Path) -> Path:
+    target = place / COPY
     target.parent.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.move(twin, target))
+    return Path(shutil.move(copy, target))
 
 
-def test_the_same_bytes_on_another_file_system_are_copied(file: File, twin: Path, bring: Bringer, far: Path) -> None:
-    brought = bring_beside(bring, file, move(twin, far))
+def test_the_same_bytes_on_another_file_system_are_copied(file: File, copy: Path, bring: Bringer, far: Path) -> None:
+    brought = bring_beside(bring, file, move(copy, far))
     assert brought.published
     assert (brought.published.sha256, brought.published.fetched_bytes) == (file.sha256, 0)
-    assert f"copy of {TWIN}" in brought.published.warnings[0]
+    assert f"copy of {COPY}" in brought.published.warnings[0]
     assert bring.on_disk() == {MODEL: SIZE}
     assert file.hub.asked(origin="cdn") == []
 
 
-def test_a_copy_continues_what_was_begun_and_checks_the_disk(file: File, twin: Path, bring: Bringer, far: Path) -> None:
-    away = move(twin, far)
+def test_a_copy_continues_what_was_begun_and_checks_the_disk(file: File, copy: Path, bring: Bringer, far: Path) -> None:
+    away = move(copy, far)
     assert bring_beside(bring, file, away, disk_reserve=1 << 60).reason == "disk_full"
     assert bring(file, MODEL, tick=lambda progress: progress.bytes_done < 1).stopped
     assert bring_beside(bring, file, away).published
@@ -151,9 +151,9 @@ def test_a_copy_continues_what_was_begun_and_checks_the_disk(file: File, twin: P
 
 
 def test_a_disk_that_fills_up_under_a_copy_says_how_much_is_missing(
-    file: File, twin: Path, bring: Bringer, far: Path
+    file: File, copy: Path, bring: Bringer, far: Path
 ) -> None:
-    away, brought = move(twin, far), []
+    away, brought = move(copy, far), []
     refusing(errno.ENOSPC, "pwritev", lambda: brought.append(bring_beside(bring, file, away)), from_byte=SIZE // 2)
     [refused] = brought
     assert refused.reason == "disk_full"
@@ -162,8 +162,8 @@ def test_a_disk_that_fills_up_under_a_copy_says_how_much_is_missing(
     assert "MB more must be free" in str(refused.refusal)
 
 
-def test_a_spoilt_copy_is_fetched_instead(file: File, twin: Path, bring: Bringer, far: Path) -> None:
-    away = move(twin, far)
+def test_a_spoilt_copy_is_fetched_instead(file: File, copy: Path, bring: Bringer, far: Path) -> None:
+    away = move(copy, far)
     away.write_bytes(b"x" * SIZE)
     brought = bring_beside(bring, file, away)
     assert brought.published
@@ -193,16 +193,16 @@ def cloning(tmp_path: Path) -> Iterator[Path]:
 def test_where_a_link_is_impossible_a_clone_takes_no_room(hub: FakeHub, file: File, cloning: Path) -> None:
     from downloads.transfer.part.file import Partial
     from downloads.transfer.part.journal import Identity
-    from downloads.transfer.part.local_copy import Twin
+    from downloads.transfer.part.local_copy import LocalCopy
 
     bring = Bringer(hub, cloning / "models")
-    assert bring(file, TWIN).published
+    assert bring(file, COPY).published
     free = os.statvfs(cloning).f_bfree
     with Partial(bring.root, MODEL) as partial:
         partial.adopt(Identity("x", SIZE, file.sha256))
-        twin = Twin(bring.root, TWIN)
-        twin.fill(partial)
-        twin.close()
-        assert (partial.bytes_done, twin.read) == (SIZE, 0)
-    assert (bring.root / (MODEL + ".part")).read_bytes() == (bring.root / TWIN).read_bytes()
+        copy = LocalCopy(bring.root, COPY)
+        copy.fill(partial)
+        copy.close()
+        assert (partial.bytes_done, copy.read) == (SIZE, 0)
+    assert (bring.root / (MODEL + ".part")).read_bytes() == (bring.root / COPY).read_bytes()
     assert (free - os.statvfs(cloning).f_bfree) * 4096 < SIZE // 2
