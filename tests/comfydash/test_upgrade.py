@@ -33,6 +33,9 @@ def rows(file: Path) -> dict[str, list[tuple[object, ...]]]:
 def test_every_row_and_every_message_of_an_earlier_workspace_survives(tmp_path: Path) -> None:
     database = made_from("dashboard-2026-11.sql", tmp_path / "data" / "dashboard.db")
     queue = made_from("queue-2026-11.sql", tmp_path / "data" / "queue.db")
+    model = tmp_path / "models" / "loras" / "other.safetensors"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"abc")  # what file_hash speaks of: hashes of files that are gone are forgotten
     before = rows(database)
     assert all(before[table] for table in ("download_history", "download_file", "model_file", "file_hash", "activity"))
     assert len(rows(queue)["task"]) == 3
