@@ -1,4 +1,7 @@
-"""Readers for environment variables. Each refuses nonsense with a sentence that names the variable."""
+"""Readers for environment variables. Each refuses nonsense with a sentence that names the variable.
+
+By hand, not django-environ or pydantic-settings: they know no sentence for a person, and these readers are short.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ In a process that has listeners (a web server) this is Channels' in-memory layer
 newline-delimited JSON. ``group_send`` called anywhere but on the listeners' event loop writes to every socket found
 in the run-time folder, its own process's included: a queue of asyncio must not be filled from another thread.
 Events are hints (the rows are the truth), so nothing here ever waits for a reader.
+
+By hand, because Channels' in-memory layer ends at the process, and Redis would be a second server on each pod.
 """
 
 from __future__ import annotations

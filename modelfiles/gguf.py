@@ -1,4 +1,7 @@
-"""Where a GGUF file must end, by its own tensor table."""
+"""Where a GGUF file must end, by its own tensor table.
+
+By hand, not the gguf package: it brings numpy and maps the whole file for a table of a few kilobytes.
+"""
 
 from __future__ import annotations
 

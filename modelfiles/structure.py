@@ -1,4 +1,7 @@
-"""Is this file a model at all? Judged by its first bytes against its size."""
+"""Is this file a model at all? Judged by its first bytes against its size.
+
+By hand, not the safetensors library: it refuses odd files where a warning is due, and loads more than a header.
+"""
 
 from __future__ import annotations
 

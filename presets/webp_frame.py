@@ -3,6 +3,8 @@
 The official templates' pictures are animations of up to 4 MB; one frame takes 18 kB and does not move beside the text
 that somebody reads. The frame is complete in the file, so nothing is decoded: its chunks get a new head.
 Layout: RFC 9649, WebP Image Format.
+
+By hand, not Pillow: nothing is decoded, and no other part of the project needs Pillow.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ that is complete, merge keys are followed while the pairs that they bring stay w
 the standard ones make a node unusable.
 
 What is wrong is said in words of our own: PyYAML's differ from version to version, and with and without libyaml.
+
+By hand, not ruamel.yaml: it is slower, and builds what the document says as well.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Slows down who guesses the password. Attempts are rows, so that all web processes count together."""
+"""Slows down who guesses the password. Attempts are rows, so that all web processes count together.
+
+By hand, not django-axes: there is one administrator, and a try has to count before it is answered.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where the administrator is logged in, and how to end that."""
+"""Where the administrator is logged in, and how to end that.
+
+By hand, not django-user-sessions: it replaces the session table, and little is shown here.
+"""
 
 from __future__ import annotations
 

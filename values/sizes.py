@@ -1,4 +1,7 @@
-"""Sizes as people write them, for the environment, settings, catalogues and pages alike."""
+"""Sizes as people write them, for the environment, settings, catalogues and pages alike.
+
+By hand, not humanize: decimal units, the same figures as the page's script, and reading as well as writing.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ flock where the volume has it: the kernel ends it with its process. Elsewhere (L
 FUSE) a file beside it, made with O_EXCL, that names its holder by machine, process and start time and is touched
 every few seconds. A holder that is dead on this machine is followed at once, one on another machine when its file is a
 minute old and nobody touches it while it is watched: clocks jump, so no time alone proves a death.
+
+By hand, not filelock or portalocker: neither goes on where a volume has no locks, nor knows a dead holder.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 http and https only, no credentials in a URL, and no way into the machine's own network. Every hop of a redirect passes
 `check_address`, and every connected socket `check_peer`: a name that resolves differently next time gains nothing.
+
+By hand, not requests-hardened: it judges names and cannot end all sockets at once; advocate has no maintainer.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ reads. Broken lengths end the walk; what was found until then counts.
 
 Files come from strangers, so each has one budget for all that reading it may cost: bytes read, bytes unfolded, entries
 looked at. A text is only read, unfolded or copied once its key is one of ours and not found yet.
+
+By hand, not Pillow and mutagen: they read whole files, and have no budget for all that one file may cost.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The SQLite file: is it sound, where does a broken one go, what can be saved of it. Needs no Django."""
+"""The SQLite file: is it sound, where does a broken one go, what can be saved of it. Needs no Django.
+
+By hand, not SQLite's .recover: Python's sqlite3 does not have it.
+"""
 
 from __future__ import annotations
 

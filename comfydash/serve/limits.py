@@ -1,6 +1,8 @@
 """What a stranger may make the web server do: sizes and times of requests, decided before a byte of a body is kept.
 
 Daphne takes a whole body in before Django sees the request, so the limit has to be here.
+
+By hand, inside Twisted: a proxy in front may have such limits, but most pods have none.
 """
 
 from __future__ import annotations

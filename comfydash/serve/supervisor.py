@@ -10,6 +10,8 @@ What happens at SIGTERM (Ctrl-C and SIGHUP are the same), all within five second
 4. Who has not ended after GRACE_SECONDS is killed; the exit status then is HAD_TO_KILL. A worker that was killed leaves
    its row downloading; the next drain fails it as interrupted, and Retry continues from the bytes.
 5. The locks go with their processes.
+
+By hand, not supervisord, circus or honcho: heartbeats, one inherited socket and the order of the start are ours.
 """
 
 from __future__ import annotations

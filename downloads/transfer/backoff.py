@@ -1,4 +1,7 @@
-"""Back-off that can be interrupted and that a person can watch."""
+"""Back-off that can be interrupted and that a person can watch.
+
+By hand, not tenacity: its waits cannot be interrupted, watched, or given by a host.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The bandwidth limit, shared by all connections and changeable while they run."""
+"""The bandwidth limit, shared by all connections and changeable while they run.
+
+By hand, not pyrate-limiter or aiolimiter: their rates are fixed once they run.
+"""
 
 from __future__ import annotations
 
