@@ -14,7 +14,7 @@ from django.db import transaction
 from activity.models import Activity
 from downloads.events import queue_updated
 from downloads.inventory import free_space, scan
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.scan import canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
 from downloads.tasks import look_again_now
@@ -196,7 +196,7 @@ def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
 def delete_partial(path: str) -> Deleted:
     """Throw away what was begun of the file ``path``. Raises NotThere, Needed and TransferError."""
     path = path.removesuffix(scan.PART_SUFFIX)
-    places = Places.now()
+    places = Destinations.now()
     begun = models_index().partials.get(canonical(path))
     if begun is None or composed(begun.path) != composed(path) + scan.PART_SUFFIX or not places.is_ours(begun.root):
         raise NotThere(f"Nothing of {path} was begun in the models folder.")

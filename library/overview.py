@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import BigIntegerField, Count, F, Max, Sum
 from django.db.models.functions import Greatest
 
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.keep_both import original
 from downloads.inventory.scan import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
 from downloads.inventory.state import Record, may_speak_of, vouches
@@ -154,7 +154,7 @@ def _stamp() -> tuple[object, ...]:
 def _look(index: ModelsIndex, presets: Catalogue) -> Overview:
     found = [file for files in index.by_basename.values() for file in files if not _is_placeholder(file.name)]
     found.sort(key=lambda file: (-file.size, file.path))
-    places = Places.now()
+    places = Destinations.now()
     files = tuple(_stored(file, _is_ours(file, index, places)) for file in found)
     _add_records(files)
     _add_hashes(files)
@@ -168,7 +168,7 @@ def _is_placeholder(name: str) -> bool:
     return name.startswith("put_") and name.endswith("_here")  # ComfyUI's empty files that name a folder's purpose
 
 
-def _is_ours(file: FoundFile, index: ModelsIndex, places: Places) -> bool:
+def _is_ours(file: FoundFile, index: ModelsIndex, places: Destinations) -> bool:
     """Whether it lies where installs put files, and is the one that its path leads to."""
     return file.root == settings.MODELS_DIR or (places.is_ours(file.root) and index.find(file.path) is file)
 
@@ -234,7 +234,7 @@ def space() -> Space:
 
 
 def _our_partials() -> list[FoundFile]:
-    places = Places.now()
+    places = Destinations.now()
     return [file for file in models_index().partials.values() if places.is_ours(file.root)]
 
 

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.free_space import missing_space
 from downloads.transfer import TransferError
 from downloads.worker.parked import waiting_for_space
@@ -36,7 +36,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"choice": (choice := Choice.of(request.GET))}
     if piece not in PIECES or piece == "space":
         context |= {"space": (room := space()), "folders": overview().folders, "picture": picture(room)}
-        places = Places.now()
+        places = Destinations.now()
         context["short"] = [(row, missing_space(row, places)) for row in waiting_for_space()]
     if piece not in PIECES or piece == "files":
         context["listing"] = listing(choice, request.GET.get("page", "1"))

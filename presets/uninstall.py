@@ -10,7 +10,7 @@ from django.db import transaction
 from activity.models import Activity
 from downloads.events import queue_updated
 from downloads.inventory import scan
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import CONFLICT
 from downloads.inventory.scan import PART_SUFFIX, canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
@@ -54,7 +54,7 @@ class Uninstalled:
 def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
     """What uninstalling all of them together would delete and keep."""
     states = preset_states(presets)
-    index, places = models_index(), Places.now()
+    index, places = models_index(), Destinations.now()
     needed = installed_presets_needing(
         {file.place for preset in presets for file in states[preset.id].files},
         besides=[preset.id for preset in presets],

@@ -14,13 +14,13 @@ from downloads.transfer import TransferError
 from volumes.names import folded
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """A file is ``path`` below ``root``, and nothing of it is ever written outside that."""
 
     root: Path
     path: str
 
-    def as_written(self, there: FoundFile | None) -> Place:
+    def as_written(self, there: FoundFile | None) -> Destination:
         """The same place under the name that the disk has for it: macOS writes it decomposed, a volume may ignore case,
         and unet is another name of diffusion_models, so that what is replaced is the file that is there and not one
         beside it."""
@@ -42,24 +42,28 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Places:
+class Destinations:
     """The choices of this moment, by kind; links by the name of their folder below the models folder."""
 
     chosen: dict[str, Path]
     linked: dict[str, Path]
 
     @classmethod
-    def now(cls) -> Places:
+    def now(cls) -> Destinations:
         chosen = {kind: folder for source in extension_points.chosen_folders for kind, folder in source().items()}
         return cls(chosen, linked_kinds())
 
-    def of(self, path: str) -> Place:
+    def of(self, path: str) -> Destination:
         """Where ``kind/sub/name`` goes. What is in the models folder already, or begun there, stays there."""
         kind, _, below = resolved(path).partition("/")
         folder = self.linked.get(path.partition("/")[0]) or self.chosen.get(kind)
         there = _found(path)
         stays = there is not None and there.root == settings.MODELS_DIR
-        place = Place(settings.MODELS_DIR, path) if folder is None or not below or stays else Place(folder, below)
+        place = (
+            Destination(settings.MODELS_DIR, path)
+            if folder is None or not below or stays
+            else Destination(folder, below)
+        )
         return place.as_written(there)
 
     def is_ours(self, root: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Count, Q, Sum
 
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.scan import PART_SUFFIX, models_index
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus
 from downloads.transfer import LEAST_MISSING, DiskSpace, disk_space, reserved_bytes
@@ -42,9 +42,9 @@ def usable_bytes() -> int:
     return volume().usable
 
 
-def still_to_fetch(row: DownloadHistory, places: Places | None = None) -> int:
+def still_to_fetch(row: DownloadHistory, places: Destinations | None = None) -> int:
     """Bytes of free space that the rest of the install takes, wherever its files go. One query less with places."""
-    return sum(_still_to_fetch(row, places or Places.now()).values())
+    return sum(_still_to_fetch(row, places or Destinations.now()).values())
 
 
 def queue_to_fetch() -> int:
@@ -61,14 +61,14 @@ def queue_to_fetch() -> int:
     return max(0, int(counted["bytes"] or 0) - taken) + int(counted["untold"]) * LEAST_MISSING
 
 
-def missing_space(row: DownloadHistory, places: Places | None = None) -> int:
+def missing_space(row: DownloadHistory, places: Destinations | None = None) -> int:
     """Bytes that must be freed before the install fits, where they lack most; 0 or less when it does."""
     reserve = preferences.get("disk_reserve")
-    wanted = _still_to_fetch(row, places or Places.now())
+    wanted = _still_to_fetch(row, places or Destinations.now())
     return max((need + reserve - _free(root) for root, need in wanted.items() if need), default=0)
 
 
-def _still_to_fetch(row: DownloadHistory, places: Places) -> dict[Path, int]:
+def _still_to_fetch(row: DownloadHistory, places: Destinations) -> dict[Path, int]:
     """By volume, named by one of its folders.
 
     A preallocated partial has left the free space already, so its blocks count as fetched. A file whose size nobody

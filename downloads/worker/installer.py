@@ -15,7 +15,7 @@ from activity.models import Activity
 from activity.socket_messages import ProgressNews
 from downloads.inventory import remote as facts
 from downloads.inventory import scan
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.free_space import missing_space
 from downloads.inventory.keep_both import beside
 from downloads.inventory.knowledge import BROKEN, CONFLICT, Knowledge, is_here
@@ -115,7 +115,7 @@ def discard_unwanted() -> None:
         )
         if not still_wanted.exists():
             try:
-                discard_partial(*Places.now().of(file.path))
+                discard_partial(*Destinations.now().of(file.path))
             except (TransferError, OSError) as refusal:  # the queue goes on; Storage shows what is left
                 log.warning("What was fetched of %s could not be deleted: %s", file.path, refusal)
         DownloadFile.objects.filter(pk=file.pk).update(discard=False, bytes_done=0)
@@ -293,9 +293,9 @@ class Install:
 
     def _go_beside(self, file: DownloadFile) -> None:
         """With what is fetched of it already: the path may have been taken in the meantime."""
-        begun = Places.now().of(file.path)
+        begun = Destinations.now().of(file.path)
         self._go_to(file, beside(file.path, file.sha256, file.url))
-        there = Places.now().of(file.path)
+        there = Destinations.now().of(file.path)
         answer = self.facts.get(file.url)
         if answer is not None and begun.root == there.root:
             take_along(begun.root, begun.path, there.path, answer)
@@ -316,7 +316,7 @@ class Install:
     def _standing(file: DownloadFile) -> int:
         """What stands at its path, as a type of file: a folder, a link that leads nowhere …; 0 for nothing."""
         try:
-            found = stat_confined(*Places.now().of(file.path))
+            found = stat_confined(*Destinations.now().of(file.path))
         except (TransferError, OSError):  # said when the file's turn comes
             return 0
         return stat.S_IFMT(found.st_mode) if found else 0
@@ -334,7 +334,7 @@ class Install:
     # --- the bytes -----------------------------------------------------------------------------------------------
 
     def _bring(self, file: DownloadFile) -> None:
-        place = Places.now().of(file.path)
+        place = Destinations.now().of(file.path)
         wanted = Wanted(
             url=file.url,
             root=place.root,
@@ -387,7 +387,7 @@ class Install:
         record without its file says nothing, since every reader compares it with the disk. Where an older file stands,
         the record vouches for nothing until the new one has its name.
         """
-        place = Places.now().of(file.path)
+        place = Destinations.now().of(file.path)
         is_taken = stat_confined(place.root, place.path) is not None
         self.recorded.add(file.path)
         return while_locked(lambda: self._record_if_wanted(file, result, PENDING if is_taken else result.mtime_ns))

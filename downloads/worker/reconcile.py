@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from downloads.inventory import scan
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import HERE, Knowledge
 from downloads.models import DownloadFile, DownloadHistory, FileStatus
 from downloads.transfer import TransferError, discard_partial, partial_bytes, recover_replaced, reserved_bytes
@@ -38,7 +38,7 @@ def take_stock(row: DownloadHistory) -> int:
 
 
 def _recover_replaced(files: list[DownloadFile]) -> None:
-    places = Places.now()
+    places = Destinations.now()
     for file in files:
         try:
             recover_replaced(*places.of(file.path))
@@ -62,7 +62,7 @@ def _is_published(row: DownloadHistory, file: DownloadFile, knowledge: Knowledge
 def _forget_journal(file: DownloadFile) -> None:
     """It is deleted after the rename, and its worker may have died in between."""
     try:
-        place = Places.now().of(file.path)
+        place = Destinations.now().of(file.path)
         if not reserved_bytes(*place):
             discard_partial(*place)
     except (OSError, TransferError) as error:
@@ -72,7 +72,7 @@ def _forget_journal(file: DownloadFile) -> None:
 def bytes_kept(file: DownloadFile) -> int:
     """What is on the disk of a file that is not complete."""
     try:
-        return partial_bytes(*Places.now().of(file.path))
+        return partial_bytes(*Destinations.now().of(file.path))
     except (OSError, TransferError) as error:
         # A folder that cannot be read must not keep the row from its end; a retry looks again.
         log.warning("What is left of %s cannot be seen: %s", file.path, error)

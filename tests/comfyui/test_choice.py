@@ -13,7 +13,7 @@ from comfyui import folders
 from comfyui.models import Report
 from comfyui.poller import Poller
 from downloads.inventory import free_space, scan
-from downloads.inventory.destinations import Place, Places
+from downloads.inventory.destinations import Destination, Destinations
 from downloads.inventory.scan import models_index
 from downloads.models import DownloadHistory, ModelFile
 from downloads.queue import enqueue
@@ -125,7 +125,7 @@ def test_only_a_folder_that_was_offered_can_be_chosen(volume: Path, watched: Pol
     watched.step()
     for wanted in ({"loras": str(tmp_path)}, {"vae": str(volume)}, {"loras": "/etc"}, {"loras": ""}):
         folders.accept([], wanted)
-        assert Places.now().chosen == {}
+        assert Destinations.now().chosen == {}
 
 
 def test_a_link_is_offered_for_reading_only(comfy: FakeComfy, volume: Path, watched: Poller) -> None:
@@ -135,7 +135,7 @@ def test_a_link_is_offered_for_reading_only(comfy: FakeComfy, volume: Path, watc
     watched.step()
     assert [offer.can_take for offer in folders.read().offers() if offer.path == str(link)] == [False]
     folders.accept([], {"loras": str(link)})
-    assert Places.now().chosen == {}
+    assert Destinations.now().chosen == {}
 
 
 def test_a_folder_that_comfyui_reads_no_more_is_chosen_no_more(
@@ -144,21 +144,21 @@ def test_a_folder_that_comfyui_reads_no_more_is_chosen_no_more(
     models: Path,
     watched: Poller,
 ) -> None:
-    assert Places.now().of("loras/a.safetensors") == Place(chosen, "a.safetensors")
+    assert Destinations.now().of("loras/a.safetensors") == Destination(chosen, "a.safetensors")
     comfy.stop()
     watched.step()
-    assert Places.now().chosen == {"loras": chosen}  # kept while ComfyUI is down
+    assert Destinations.now().chosen == {"loras": chosen}  # kept while ComfyUI is down
     comfy.extra_folders = {}
     comfy.restart()
     watched.step()
-    assert Places.now().of("loras/a.safetensors") == Place(models, "loras/a.safetensors")
+    assert Destinations.now().of("loras/a.safetensors") == Destination(models, "loras/a.safetensors")
 
 
 def test_both_names_of_a_kind_go_there(comfy: FakeComfy, volume: Path, watched: Poller) -> None:
     comfy.extra_folders = {"diffusion_models": [volume]}
     watched.step()
     folders.accept([], {"diffusion_models": str(volume)})
-    assert Places.now().of("unet/a.safetensors") == Place(volume, "a.safetensors")
+    assert Destinations.now().of("unet/a.safetensors") == Destination(volume, "a.safetensors")
 
 
 def test_the_choice_waits_for_what_has_begun(
@@ -172,9 +172,9 @@ def test_the_choice_waits_for_what_has_begun(
     row.cancel()
     answer = admin_browser.post("/generate/folders/", {"into-loras": str(volume)}, follow=True).content.decode()
     assert f'<option value="{volume}" selected>' in answer
-    assert Places.now().chosen == {"loras": volume}
+    assert Destinations.now().chosen == {"loras": volume}
     admin_browser.post("/generate/folders/", {"folder": str(volume), "into-loras": ""})
-    assert (Places.now().chosen, folders.read().accepted) == ({}, [str(volume)])
+    assert (Destinations.now().chosen, folders.read().accepted) == ({}, [str(volume)])
 
 
 def test_room_is_counted_on_the_volume_that_the_files_go_to(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from downloads.inventory import scan
-from downloads.inventory.destinations import Places
+from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, Knowledge
 from downloads.inventory.scan import canonical, models_index, resolved
 from downloads.models import ModelFile, Status
@@ -36,8 +36,8 @@ def ignored(models, monkeypatch):
 def test_a_file_in_another_spelling_is_found_and_keeps_its_name(ignored, models):
     assert (found := models_index().find(WANTED))
     assert found.path == ON_DISK
-    assert Places.now().of(WANTED) == (models, ON_DISK)
-    assert Places.now().of("loras/other.safetensors") == (models, "loras/other.safetensors")
+    assert Destinations.now().of(WANTED) == (models, ON_DISK)
+    assert Destinations.now().of("loras/other.safetensors") == (models, "loras/other.safetensors")
     assert canonical(WANTED) == canonical(ON_DISK)
     assert resolved(ON_DISK) == ON_DISK
 
@@ -48,7 +48,7 @@ def test_where_case_counts_they_are_two(models):
     place.write_bytes(safetensors_bytes(seed=1))
     scan.forget()
     assert models_index().find(WANTED) is None
-    assert Places.now().of(WANTED) == (models, WANTED)
+    assert Destinations.now().of(WANTED) == (models, WANTED)
     assert canonical(WANTED) != canonical(ON_DISK)
 
 
