@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
@@ -19,6 +19,9 @@ from downloads.models import ACTIVE, DownloadFile, DownloadHistory, RemoteFile, 
 from downloads.transfer import TransferError, parse_model_path
 from extension_points import WantedFile
 from settings_app.hub_token import hub_token
+
+Answer = TypeVar("Answer")
+TRIES = 3  # against clicks that are faster
 
 
 def files_today(preset_id: str) -> Sequence[WantedFile] | None:
@@ -106,35 +109,37 @@ def enqueue(
     wanted = {parse_model_path(file.path): file for file in files}
     if not wanted:
         raise ValueError(f"“{title}” lists no files, so there is nothing to install.")
-    for last in (False, False, True):
-        try:
-            return _find_or_create(preset_id, title, wanted, force, conflict)
-        except IntegrityError:  # another click was faster (the constraint one_active_per_preset): find its row
-            if last:
-                raise
-    raise AssertionError("not reached")
+    return _as_one_of_many(lambda: _find_or_create(preset_id, title, wanted, force, conflict))
+
+
+def _as_one_of_many(work: Callable[[], Answer]) -> Answer:
+    """In a transaction, and anew where another click was faster (the constraint one_active_per_preset)."""
+    for _ in range(TRIES - 1):
+        with suppress(IntegrityError), transaction.atomic():
+            return work()
+    with transaction.atomic():
+        return work()
 
 
 def _find_or_create(
     preset_id: str, title: str, wanted: dict[str, WantedFile], force: bool, conflict: str
 ) -> tuple[DownloadHistory, bool]:
-    with transaction.atomic():
-        if row := DownloadHistory.objects.filter(preset_id=preset_id).active().first():
-            row.wish(conflict)
-            return row, False
-        row = DownloadHistory.objects.create(
-            preset_id=preset_id,
-            title=title[:300],
-            force=force,
-            conflict=conflict,
-            position=DownloadHistory.last_position() + 1,
-            files_total=len(wanted),
-            bytes_total=sum(file.size or 0 for file in wanted.values()),
-        )
-        DownloadFile.objects.bulk_create(_rows_of(row.pk, wanted))
-        events.queue_updated()
-        events.wake_worker()
-        return row, True
+    if row := DownloadHistory.objects.filter(preset_id=preset_id).active().first():
+        row.wish(conflict)
+        return row, False
+    row = DownloadHistory.objects.create(
+        preset_id=preset_id,
+        title=title[:300],
+        force=force,
+        conflict=conflict,
+        position=DownloadHistory.last_position() + 1,
+        files_total=len(wanted),
+        bytes_total=sum(file.size or 0 for file in wanted.values()),
+    )
+    DownloadFile.objects.bulk_create(_rows_of(row.pk, wanted))
+    events.queue_updated()
+    events.wake_worker()
+    return row, True
 
 
 def retry(row: DownloadHistory, conflict: str = "") -> DownloadHistory:
@@ -187,15 +192,7 @@ def retry_failed() -> Retried:
 
     A fixed number of statements, whatever the number of rows. What cannot be fetched any more is left out.
     """
-    for last in (False, False, True):
-        try:
-            with transaction.atomic():
-                retried = retry_rows(failed())
-            break
-        except IntegrityError:  # another click queued one of them meanwhile: look again
-            if last:
-                raise
-    return retried
+    return _as_one_of_many(lambda: retry_rows(failed()))
 
 
 def retry_rows(rows: QuerySet[DownloadHistory]) -> Retried:
@@ -251,19 +248,15 @@ def enqueue_several(wishes: Sequence[Wish]) -> set[str]:
 
     A fixed number of statements, whatever the number of wishes.
     """
-    for last in (False, False, True):
-        try:
-            with transaction.atomic():
-                DownloadHistory.lock_queue()
-                ids = [wish.preset_id for wish in wishes]
-                rows = DownloadHistory.objects.filter(preset_id__in=ids).active()
-                active = set(rows.values_list("preset_id", flat=True))
-                fresh = [wish for wish in wishes if wish.preset_id not in active]
-                _append(fresh)
-            break
-        except IntegrityError:  # another click queued one of them meanwhile: look again
-            if last:
-                raise
+    return _as_one_of_many(lambda: _append_new(wishes))
+
+
+def _append_new(wishes: Sequence[Wish]) -> set[str]:
+    DownloadHistory.lock_queue()
+    rows = DownloadHistory.objects.filter(preset_id__in=[wish.preset_id for wish in wishes]).active()
+    active = set(rows.values_list("preset_id", flat=True))
+    fresh = [wish for wish in wishes if wish.preset_id not in active]
+    _append(fresh)
     return {wish.preset_id for wish in fresh}
 
 
