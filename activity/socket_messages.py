@@ -75,6 +75,7 @@ class Snapshot(Envelope, Queue):
 
     type: Literal["snapshot"]
     worker: Worker
+    newest_activity: int  # id, 0 for none: whether something was logged between the page and its socket
 
 
 class Heartbeat(Envelope, QueueHead):

@@ -76,6 +76,7 @@ def clear(request: HttpRequest) -> HttpResponse:
 def _log(request: HttpRequest) -> dict[str, Any]:
     wanted = Filter.of(request)
     page = Paginator(wanted.entries(), PER_PAGE).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list)  # looked at twice
     today = timezone.now().date()
     return {
         "page": page,

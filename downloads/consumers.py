@@ -13,6 +13,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
 
+from activity.models import Activity
 from downloads.bounded_json import encoded
 from downloads.queue_status import queue_head, queue_status
 from downloads.worker.heartbeat import worker_status
@@ -55,7 +56,9 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
         try:
             # Joined before the snapshot is read: what changes in between arrives as an event.
             await self.channel_layer.group_add(GROUP, self.channel_name)
-            await self.tell("snapshot", **await self._picture(), worker=await self._worker())
+            newest = await database_sync_to_async(_newest_activity)()
+            picture = await self._picture()
+            await self.tell("snapshot", **picture, worker=await self._worker(), newest_activity=newest)
         except Exception:
             log.exception("A page could not be told the state of the queue; it is to connect again.")
             await self.close(TRY_LATER)
@@ -153,6 +156,11 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
     async def _worker() -> dict[str, Any]:
         worker: dict[str, Any] = await database_sync_to_async(worker_status)()
         return worker
+
+
+def _newest_activity() -> int:
+    """Its id, 0 for none: what was logged between a page and its socket is on neither."""
+    return Activity.objects.order_by("-id").values_list("pk", flat=True).first() or 0
 
 
 _picture: tuple[float, dict[str, Any]] | None = None

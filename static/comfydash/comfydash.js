@@ -225,7 +225,7 @@
   let heardAt = Date.now(), truthAt = Date.now(), tickedAt = Date.now(), known, states, leaving = false;
 
   const hear = {
-    snapshot: (message) => { queue(message, known === undefined ? one("[data-queue]")?.dataset.queue : known); worker(message.worker); },
+    snapshot: (message) => { queue(message, known === undefined ? one("[data-queue]")?.dataset.queue : known); worker(message.worker); missed(message.newest_activity); },
     heartbeat: (message) => { queue(message, known); worker(message.worker); },
     queue_updated: (message) => { queue(message); refresh("downloads"); },
     download_progress: later,
@@ -235,6 +235,11 @@
     activity: () => refresh("activity"),
     presets_refreshed: (message) => { refresh("presets"); toast("info", `The catalogue is up to date: ${message.total_presets} models, version ${message.version}.`); },
   };
+
+  // What was logged after the page was made and before its socket stood was told to nobody here.
+  function missed(newest) {
+    if (all("[data-newest]").some((piece) => Number(piece.dataset.newest) < newest)) refresh("activity");
+  }
 
   function queue(message, expected) {
     const changed = known !== message.revision;

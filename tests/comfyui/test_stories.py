@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser import WATCH_CSP, launched
 from tests.comfydash.serving import Serve, serving, wait_for
@@ -139,9 +139,24 @@ def test_comfyui_goes_away_and_comes_back(page: Page, beside: FakeComfy) -> None
 @pytest.mark.parametrize(("theme", "width"), [("dark", 390), ("light", 1440)])
 def test_the_page_suits_everybody(page: Page, path: str, theme: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(reduced_motion="reduce")  # colours change over a moment, and half-way nothing has a contrast
     page.goto(path)
     page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
     page.evaluate(AXE)
     found = page.evaluate("rules => axe.run({runOnly: rules})", RULES)
     assert [f"{problem['id']}: {problem['nodes'][0]['html']}" for problem in found["violations"]] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_what_happens_between_a_page_and_its_socket_is_seen(page: Page, beside: FakeComfy) -> None:
+    held: list[WebSocketRoute] = []
+    page.route_web_socket("**/ws/dashboard", lambda socket: held.append(socket))
+    page.goto("/activity/")
+    prompt = "33333333-3333-4333-8333-333333333333"
+    beside.jobs.put(prompt)
+    beside.jobs.start()
+    beside.jobs.fail()
+    wait_for(lambda: page.request.get("/activity/").text().count(prompt) == 2, name="start and end in the log")
+    expect(page.locator("#log").get_by_text(prompt)).to_have_count(0)
+    held[0].connect_to_server()
+    expect(page.locator("#log").get_by_text(prompt)).to_have_count(2)

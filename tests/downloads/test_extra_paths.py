@@ -139,7 +139,6 @@ def as_comfyui(text: str, place: Path) -> dict[str, list[str]]:
         "a:\n  base_path: /x\n  base_path: /y\n  vae: v\n  vae: w\n",
         "a: &a\n  base_path: /x\n  vae: v\nb: *a\n",
         "a: &a\n  base_path: /x\n  vae: v\nb: &b\n  <<: *a\n  clip: c\nc:\n  <<: *b\n  base_path: /z\n",
-        "a: &a {base_path: /x, vae: v}\nb: &b {base_path: /y, vae: w, loras: l}\nc:\n  <<: [*a, *b]\n",
         'a:\n  vae: "/v "\n  loras: |\n    /a\n      /b\n    /c \n',
         'a:\n  vae: "/v\u2028w"\n  loras: "/a\\n/b"\n  clip: >\n    /c\n    /d\n',
         "1:\n  base_path: /x\n  vae: v\n",
@@ -198,3 +197,10 @@ def test_merges_of_merges_and_endless_lists_end(tmp_path: Path) -> None:
     read = found(tmp_path, lines + "".join(f"  k{number}: *k\n" for number in range(1, 50)))
     assert sum(map(len, read.kinds.values())) == 5000
     assert "kB and is not read" in found(tmp_path, "#" * 2**18 + "\na: {vae: /v}\n").faults[0]
+
+
+def test_of_several_sections_that_are_merged_the_first_one_counts(tmp_path: Path) -> None:
+    """As YAML's merge keys have it. PyYAML up to 6.0.3 does so, and so does ComfyUI with it; 6.0.4 takes the last."""
+    text = "a: &a {base_path: /x, vae: v}\nb: &b {base_path: /y, vae: w, loras: l}\nc:\n  <<: [*a, *b]\n"
+    kinds = {kind: list(map(str, folders)) for kind, folders in found(tmp_path, text).kinds.items()}
+    assert kinds == {"vae": ["/x/v", "/y/w"], "loras": ["/y/l", "/x/l"]}

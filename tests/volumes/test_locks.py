@@ -173,7 +173,7 @@ locks.BEAT_SECONDS = 0.02
 lock = locks.FileLock(Path(sys.argv[1]))
 assert lock.take()
 lock.held_file.unlink()
-while not lock.held_file.exists():
+while not (lock.held_file.exists() and lock.held_file.read_text().endswith("}")):  # made anew, and whole
     time.sleep(0.01)
 assert not lock.is_lost
 lock.held_file.write_text(json.dumps({"token": "successor", "machine": "another boot"}))
