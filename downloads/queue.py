@@ -47,12 +47,13 @@ def ask_for(
     conflict: str = "",
     gated: bool = False,
     here: str = "",
+    counted: bool = False,
 ) -> Outcome:
     """Queue an install, park it, or say that it is here: the one way in, whoever wants it.
 
     ``files`` are to be fetched; none are wanted where everything is here, and ``here`` is the sentence that says so.
     ``gated`` says that the Hub hands one of them out with a token only. ``conflict`` (replace, keep_both) says what to
-    do where other bytes have the place of a file; else it is asked.
+    do where other bytes have the place of a file; else it is asked. ``counted`` says how many files it is.
 
     Raises TransferError (forbidden_path) before anything is stored, and ValueError for no files and no ``here``.
     """
@@ -72,7 +73,8 @@ def ask_for(
             return Outcome("token_required", row, token_sentence(title))
     ahead = DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING]).exclude(pk=row.pk).count()
     place = f", after {ahead} other{'s' if ahead > 1 else ''}" if ahead else ""
-    return Outcome("queued", row, f"{title} is queued{place}.")
+    number = f"{row.files_total} file{'' if row.files_total == 1 else 's'}"
+    return Outcome("queued", row, f"{title}: {number} queued{place}." if counted else f"{title} is queued{place}.")
 
 
 def queued_before(row: DownloadHistory, title: str) -> Outcome:

@@ -65,7 +65,7 @@ def install(
     if not rest:
         names = ", ".join(sorted({f"“{row.title}”" for row in others}))
         return Outcome("already_queued", others[0], f"Everything that {title} lacks is queued already by {names}.")
-    return ask_for(preset_id, title, rest, conflict=conflict, gated=are_gated(rest))
+    return ask_for(preset_id, title, rest, conflict=conflict, gated=are_gated(rest), counted=True)
 
 
 def _refuse_what_cannot_be(judged: Judged, title: str) -> None:

@@ -87,7 +87,7 @@ def install(budget: int) -> Outcome:
     ]
     count = len(planned.unlocks)
     title = f"Unlock {count} workflow{'' if count == 1 else 's'}"
-    return ask_for(PLAN_ID, title, files, gated=are_gated(files))
+    return ask_for(PLAN_ID, title, files, gated=are_gated(files), counted=True)
 
 
 def choose(needs: Mapping[str, frozenset[str]], sizes: Mapping[str, int], budget: int) -> frozenset[str]:

@@ -30,6 +30,8 @@ def _remember(consumer: Consumer) -> Consumer:
     global _stop
     _stop = consumer.stop_flag
     consumer._stop_flag_timeout = POLL_SECONDS  # Huey's own 0.1 s is half of what an idle worker costs
+    if threading.current_thread() is threading.main_thread():
+        consumer._set_signal_handlers()  # Huey does so once its threads run: a SIGTERM before that would just kill
     return consumer
 
 

@@ -67,7 +67,7 @@ def test_ready_ones_come_first_and_missing_nodes_are_named(mine: str, admin_brow
     put_workflow("aaa.json", loader(), loader("missing.safetensors", "vae", type="VAELoader"))
     lines = admin_browser.get("/generate/?model=A").context["lines"]
     assert [(line.entry.workflow.name, line.runs) for line in lines] == [("My café", True), ("aaa", False)]
-    assert lines[1].strangers == ("VAELoader",)
+    assert lines[1].unknown_nodes == ("VAELoader",)
 
 
 def test_a_model_that_is_gone_and_one_that_nothing_uses(mine: str, admin_browser: Browser) -> None:

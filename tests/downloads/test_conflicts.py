@@ -287,7 +287,7 @@ def test_a_path_that_is_taken_while_it_is_fetched_is_the_same_question_and_nothi
     assert not is_here(state(file.url))
     sent = hub.sent("one.safetensors")
 
-    again = row.retry(wish)
+    again = retry(row, wish)
     drain_queue()
 
     assert finished(again) == (Status.COMPLETED, "")
