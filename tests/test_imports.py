@@ -147,6 +147,11 @@ def test_every_package_has_a_level() -> None:
     assert packages == {room.partition(".")[0] for room in LEVEL} - {"extension_points"}
 
 
+def test_the_image_holds_every_room() -> None:
+    listed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert {room.partition(".")[0].replace("extension_points", "extension_points.py") for room in LEVEL} <= listed
+
+
 @pytest.mark.parametrize("name", sorted({room.partition(".")[0] for room in LEVEL}))
 def test_no_room_is_named_like_a_module_of_python(name: str) -> None:
     assert name not in sys.stdlib_module_names
