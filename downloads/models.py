@@ -437,8 +437,6 @@ class DownloadHistory(models.Model):
 
 
 class DownloadFile(models.Model):
-    """A file of an install."""
-
     download = models.ForeignKey(DownloadHistory, on_delete=models.CASCADE, related_name="files")
     path = models.CharField(max_length=1024, help_text="relative to the models folder, as in the catalogue")
     url = models.TextField()

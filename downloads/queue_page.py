@@ -169,7 +169,6 @@ def lines_of(rows: QuerySet[DownloadHistory]) -> list[Line]:
 
 
 def lines_by_id(preset_ids: Iterable[str]) -> dict[str, Line]:
-    """The active installs of these ids."""
     rows = DownloadHistory.objects.active().filter(preset_id__in=list(preset_ids))
     return {line.row.preset_id: line for line in lines_of(rows)}
 
@@ -220,5 +219,4 @@ def history(status: str, words: str, number: str) -> Page[DownloadHistory]:
 
 
 def history_of(preset_id: str, most: int = 20) -> list[DownloadHistory]:
-    """The newest installs of one preset."""
     return list(DownloadHistory.objects.filter(preset_id=preset_id).order_by("-id")[:most])

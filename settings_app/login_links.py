@@ -39,7 +39,6 @@ def use(token: str) -> bool:
 
 
 def prune() -> None:
-    """Delete the links that are too old."""
     now = timezone.now()
     LoginLink.objects.exclude(expires_at__gt=now, expires_at__lte=now + LIFETIME).delete()
 

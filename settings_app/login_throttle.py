@@ -147,6 +147,5 @@ def _refuse_over(client: str, most_of_client: int, most_in_all: int) -> None:
 
 
 def prune() -> None:
-    """Delete attempts that do not count any more."""
     now = timezone.now()
     LoginAttempt.objects.exclude(at__gt=now - WINDOW, at__lte=now + TICK).delete()

@@ -35,7 +35,6 @@ class OpenSession:
 
 
 def begin(request: HttpRequest, way: Way) -> None:
-    """Log the administrator in."""
     login(request, administrator(), backend=BACKEND)
     request.session[NOTE] = {
         "since": timezone.now().isoformat(timespec="seconds"),

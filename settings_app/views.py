@@ -90,7 +90,6 @@ def token(request: HttpRequest) -> HttpResponse:
 @form
 @never_cache
 def test_token(request: HttpRequest) -> HttpResponse:
-    """Test the token in use."""
     return _tested(request, hub_token.hub_token(), {})
 
 

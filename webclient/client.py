@@ -197,7 +197,6 @@ class WebClient:
             self.session.mount(scheme, _Adapter(self.sockets))
 
     def carries_token(self, url: str) -> bool:
-        """Whether a request to this URL would carry a token."""
         return bool(self.credentials.token_for(url))
 
     def _headers(self, url: str, headers: Mapping[str, str] | None, anonymous: bool) -> dict[str, str]:

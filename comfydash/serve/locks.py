@@ -82,7 +82,6 @@ class RoleLock:
         return taken
 
     def sign(self, address: str) -> None:
-        """Say who holds it."""
         note = {
             "pid": os.getpid(),
             "host": socket.gethostname(),

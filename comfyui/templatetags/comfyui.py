@@ -15,7 +15,6 @@ register = template.Library()
 
 @register.inclusion_tag("comfyui/_status.html")
 def comfyui_status() -> dict[str, Any]:
-    """How ComfyUI is, kept fresh."""
     return {"comfyui": status.current()}
 
 

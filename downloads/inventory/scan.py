@@ -260,7 +260,6 @@ def _put(places: dict[str, FoundFile], place: str, found: FoundFile) -> None:
 
 
 def _walk(folder: Path, prefix: str, root: Path, seen: set[tuple[int, int]]) -> Iterator[list[FoundFile]]:
-    """The files of the folder and of each folder below it."""
     listing = _listing(folder, prefix, root)
     yield listing.files
     for name, identity in listing.folders:

@@ -70,8 +70,6 @@ def _checked(wanted: Wanted) -> str:
 
 
 class Transfer:
-    """One call of fetch."""
-
     def __init__(self, client: WebClient, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None) -> None:
         self.client, self.wanted, self.options, self.earlier = client, wanted, options, facts
         self.hub = Hub(options.hub_endpoint)
