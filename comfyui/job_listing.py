@@ -52,6 +52,7 @@ class Listing:
         self._broken_until = float("-inf")
 
     def reconnected(self) -> None:
+        # It may be another version now.
         self._has_jobs = True
         self._broken_until = float("-inf")
 
