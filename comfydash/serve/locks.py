@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from comfydash.serve.trouble import CannotStart
-from volumes.locks import PATIENCE_SECONDS, FileLock
+from volumes.held_file import PATIENCE_SECONDS
+from volumes.locks import FileLock
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from downloads.inventory.keep_both import original
 from values.kept import Kept
 from volumes.file_names import composed, shown
 from volumes.files import OLD
-from volumes.locks import touch
+from volumes.held_file import touch
 from volumes.names import folded, ignores_case
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from downloads.models import WorkerState
-from volumes import locks
+from volumes import held_file
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def touch_file() -> None:
     try:
         file = settings.DATA_DIR / "worker.heartbeat"
         file.touch(mode=0o600)
-        locks.touch(file)
+        held_file.touch(file)
     except OSError as error:
         log.warning("No heartbeat file: %s", error)
 

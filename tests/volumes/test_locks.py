@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.volumes.refusing import refusing, run, start
-from volumes import locks
-from volumes.locks import DEAD_SECONDS, HELD, FileLock, has_record_locks
+from volumes import held_file
+from volumes.held_file import DEAD_SECONDS, HELD
+from volumes.locks import FileLock, has_record_locks
 
 CODES = ("ENOLCK", "ENOSYS", "EBADF", "ENOTSUP", "EINVAL", "EPERM", "EIO", "ENXIO", "EREMOTEIO")
 HOLD = """
@@ -47,14 +48,14 @@ for _ in range(20):
 HOLD_FAR = """
 import os, sys
 from pathlib import Path
-from volumes import locks
-locks._machine = lambda: "another boot"
-locks.BEAT_SECONDS = 0.05
+from volumes import held_file, locks
+held_file._machine = lambda: "another boot"
+held_file.BEAT_SECONDS = 0.05
 off = float(sys.argv[2])
 def touch(file):
     beaten = file.stat().st_mtime
     os.utime(file, (beaten + 1, beaten + 1))
-locks.touch = touch
+held_file.touch = touch
 lock = locks.FileLock(Path(sys.argv[1]))
 assert lock.take()
 at = lock.held_file.stat().st_mtime + off
@@ -66,8 +67,9 @@ sys.stdin.read()
 WAIT = """
 import sys
 from pathlib import Path
-from volumes import locks
-locks.DEAD_SECONDS, locks.WATCH_SECONDS, locks.PATIENCE_SECONDS, locks.BEAT_SECONDS = 0.6, 0.3, 60.0, 0.05
+from volumes import held_file, locks
+held_file.DEAD_SECONDS, held_file.WATCH_SECONDS = 0.6, 0.3
+held_file.PATIENCE_SECONDS, held_file.BEAT_SECONDS = 60.0, 0.05
 lock = locks.FileLock(Path(sys.argv[1]))
 print(lock.take() or (lock.may_be_silent() and lock.take_from_silent()))
 """
@@ -132,7 +134,7 @@ def leave(held: Path, *, age: float = 0.0) -> None:
 def test_a_holder_on_another_machine_is_believed_while_it_touches_its_file(
     tmp_path: Path, age: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "WATCH_SECONDS", 0.2)
+    monkeypatch.setattr(held_file, "WATCH_SECONDS", 0.2)
     held = tmp_path / f"x.lock{HELD}"
     leave(held)
     assert not FileLock(tmp_path / "x.lock").take()
@@ -168,8 +170,8 @@ def test_a_holder_knows_when_it_was_followed_and_comes_back_when_its_file_is_tid
     program = """
 import json, sys, time
 from pathlib import Path
-from volumes import locks
-locks.BEAT_SECONDS = 0.02
+from volumes import held_file, locks
+held_file.BEAT_SECONDS = 0.02
 lock = locks.FileLock(Path(sys.argv[1]))
 assert lock.take()
 lock.held_file.unlink()
@@ -189,7 +191,7 @@ print(json.loads(lock.held_file.read_text())["token"])
 def test_a_note_that_is_none_is_a_holder_without_a_name(
     tmp_path: Path, note: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(held_file, "WATCH_SECONDS", 0.1)
     held = tmp_path / f"x.lock{HELD}"
     held.write_text(note)
     assert not FileLock(tmp_path / "x.lock").take()
@@ -202,7 +204,7 @@ def test_a_disk_that_is_full_leaves_no_holder_without_a_name(tmp_path: Path) -> 
     program = """
 import os, sys
 from pathlib import Path
-from volumes import locks
+from volumes import held_file, locks
 real = os.fdopen
 class Full:
     def __enter__(self): return self
@@ -221,7 +223,7 @@ except OSError as error:
 
 def test_a_number_that_another_process_has_by_now_is_no_holder(tmp_path: Path) -> None:
     """Numbers of processes come round: the start time tells them apart."""
-    program = "import json;from volumes.locks import Holder;print(json.dumps(vars(Holder.this_process())))"
+    program = "import json;from volumes.held_file import Holder;print(json.dumps(vars(Holder.this_process())))"
     note = json.loads(run(program)) | {"pid": os.getpid()}
     (tmp_path / f"x.lock{HELD}").write_text(json.dumps(note))
     assert FileLock(tmp_path / "x.lock").take()
