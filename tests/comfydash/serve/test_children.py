@@ -166,16 +166,16 @@ def test_ballast_is_kept_while_there_is_room_and_given_up_for_the_start_of_a_ful
         monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=count))
 
     free(2**40)
-    disk_reserve.settle(tmp_path)
+    disk_reserve.make_or_drop(tmp_path)
     assert (tmp_path / "ballast").stat().st_size == disk_reserve.SIZE
     free(2**30)
-    disk_reserve.settle(tmp_path)
+    disk_reserve.make_or_drop(tmp_path)
     assert (tmp_path / "ballast").exists()
     free(0)
-    disk_reserve.settle(tmp_path)
+    disk_reserve.make_or_drop(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    disk_reserve.settle(tmp_path)
-    disk_reserve.settle(tmp_path / "not there")
+    disk_reserve.make_or_drop(tmp_path)
+    disk_reserve.make_or_drop(tmp_path / "not there")
 
 
 def test_files_with_secrets_are_private_before_anything_is_in_them(tmp_path):

@@ -25,7 +25,7 @@ from downloads.transfer.part.ranges import Extents
 from downloads.transfer.segments.plan import LARGEST, SMALLEST, Plan
 from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.tuner import WINDOW, Sample, Tuner
-from hosts.answers import asked_pause, busy, expiry, is_over
+from hosts.answers import asked_pause, busy_error, expiry, has_expired
 from hosts.huggingface import LIMIT_HINT
 from tests.downloads.transfer.conftest import Bringer
 from tests.fakehub import FakeHub
@@ -352,7 +352,7 @@ def test_the_last_word_on_a_busy_host_promises_nothing(status: int, headers: dic
     answer.status_code = status
     answer.headers.update(headers)
     with pytest.raises(TransferError) as over:
-        Backoff(Options(max_attempts=1), lambda progress: True).after(busy(answer, "hub.example", LIMIT_HINT))
+        Backoff(Options(max_attempts=1), lambda progress: True).after(busy_error(answer, "hub.example", LIMIT_HINT))
     assert says in str(over.value)
     assert "tried again" not in str(over.value)
 
@@ -375,7 +375,7 @@ def test_a_pause_that_is_too_long_counts_as_an_attempt() -> None:
 )
 def test_when_a_link_ends(link: str, ends: float | None) -> None:
     assert expiry(link) == ends
-    assert is_over(ends) is (ends is not None)
+    assert has_expired(ends) is (ends is not None)
 
 
 def test_the_limit_holds_for_all_connections_together_and_changes_while_it_runs() -> None:
