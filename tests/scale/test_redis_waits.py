@@ -170,8 +170,9 @@ def page(serve: Serve) -> ClientConnection:
 
 
 def hear(opened: ClientConnection, kind: str) -> dict[str, Any]:
-    while (message := json.loads(opened.recv(timeout=MINUTE)))["type"] != kind:
-        pass
+    message: dict[str, Any] = {}
+    while message.get("type") != kind:
+        message = json.loads(opened.recv(timeout=MINUTE))
     return message
 
 
