@@ -15,7 +15,7 @@ from comfydash.secret_key import read_or_create
 from comfydash.static_version import static_version
 from webclient.network_environment import adopt_certificates
 
-env.tidy()
+env.strip_quotes()
 adopt_certificates()
 
 BASE_DIR = data_folders.BASE_DIR
