@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from presets.path_conflicts import warn_of_case
+from presets.preset import Preset, PresetFile
+from tests.volumes.refusing import run
+from volumes.names import ignores_case
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A FAT disk in a file, which the kernel or a FUSE driver mounts; skips where neither does."""
+    place, image = tmp_path / "volume", tmp_path / "fat"
+    place.mkdir()
+    if not shutil.which("mkfs.vfat"):
+        pytest.skip("mkfs.vfat is needed to make a folder that ignores case")
+    subprocess.run(["mkfs.vfat", "-C", image, "20000"], check=True, capture_output=True)
+    if subprocess.run(["mount", "-o", "loop", image, place], check=False, capture_output=True).returncode:
+        pytest.skip("this machine mounts no FAT")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def preset(name: str, *paths: str) -> Preset:
+    files = tuple(PresetFile(path, f"https://hub.example/{path}") for path in paths)
+    return Preset(name, name, "c", "image", "", "", files, "", (), "file")
+
+
+def test_each_folder_is_asked_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One kind may lie on a volume of its own, and ext4 knows folders that ignore case."""
+    monkeypatch.setattr("presets.path_conflicts.ignores_case", lambda folder: folder == tmp_path / "vae")
+    paths = {"small": "vae/a.safetensors", "large": "vae/A.safetensors", "sub": "loras/a.gguf", "SUB": "loras/A.gguf"}
+    warned = warn_of_case({name: preset(name, path) for name, path in paths.items()}, tmp_path)
+    assert [bool(warned[name].warnings) for name in paths] == [True, True, False, False]
+
+
+def test_a_folder_that_cannot_be_written_is_judged_by_what_lies_there(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from volumes import names
+def refuse(*_): raise PermissionError(30, "Read-only file system")
+os.open = refuse
+folder = Path(sys.argv[1])
+real = os.path.lexists
+print(names.ignores_case(folder), end=" ")
+(folder / "loras").mkdir()
+print(names.ignores_case(folder), end=" ")
+os.path.lexists = lambda path: real(path) or Path(path).name.lower() in os.listdir(folder)
+names._ignores_case.cache_clear()
+print(names.ignores_case(folder))
+"""
+    assert run(program, tmp_path) == "False False True"
+
+
+def test_where_something_lies_nothing_is_written_to_ask(tmp_path: Path) -> None:
+    (tmp_path / "loras").mkdir()
+    before = tmp_path.stat().st_mtime_ns
+    assert not ignores_case(tmp_path)
+    assert tmp_path.stat().st_mtime_ns == before
+
+
+def test_a_volume_that_deletes_nothing_gets_one_file_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    for _ in range(3):
+        assert not ignores_case(folder)
+    assert len(list(folder.iterdir())) == 1
