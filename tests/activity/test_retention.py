@@ -1,19 +1,12 @@
-"""Writing the log, telling of it, and forgetting in time."""
-
-from datetime import timedelta
+"""The log forgets in time."""
 
 import pytest
-from django.utils import timezone
 
 from activity import retention
 from activity.models import Activity
+from tests.activity.conftest import entry
 
 pytestmark = pytest.mark.django_db
-
-
-def entry(days_ago: float = 0, **fields: object) -> Activity:
-    made = {"type": "download", "status": "completed", "title": "FLUX installed", **fields}
-    return Activity.objects.create(created_at=timezone.now() - timedelta(days=days_ago), **made)
 
 
 def test_prune_deletes_what_is_older():

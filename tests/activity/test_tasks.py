@@ -1,18 +1,11 @@
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
 from activity.models import Activity
 from activity.tasks import delete_old_entries
 from settings_app import preferences
+from tests.activity.conftest import entry
 
 pytestmark = pytest.mark.django_db
-
-
-def entry(days_ago: float = 0, **fields: object) -> Activity:
-    made = {"type": "download", "status": "completed", "title": "FLUX installed", **fields}
-    return Activity.objects.create(created_at=timezone.now() - timedelta(days=days_ago), **made)
 
 
 def test_the_daily_task_keeps_what_settings_say():

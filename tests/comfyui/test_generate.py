@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from django.conf import settings
@@ -12,9 +11,9 @@ from comfyui import generate
 from comfyui.address import parse
 from comfyui.client import Client, ComfyError
 from comfyui.poller import Poller
-from tests.comfyui.conftest import told
+from tests.comfyui.conftest import post, told
 from tests.fakecomfy import FakeComfy
-from tests.presets.makers import preset, put_model, write_catalogue
+from tests.presets.makers import preset, write_catalogue
 from tests.workflows.conftest import templates, workspace  # noqa: F401 - fixtures
 from tests.workflows.make import api, dump
 from tests.workflows.put import put_workflow
@@ -25,28 +24,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def mine(workspace: Path, comfy: FakeComfy, watched: Poller) -> str:  # noqa: F811
-    """A workflow of the user whose model is here, and a ComfyUI that was seen."""
-    write_catalogue({"A": preset()})
-    put_model("checkpoints/a.safetensors")
-    put_workflow("My café.json")
-    watched.step()
-    return "local:My café.json"
-
-
-@pytest.fixture
 def graph(mine: str, comfy: FakeComfy) -> str:
     place = Path(settings.WORKFLOW_DIRS[0]) / "graph.json"
     place.write_bytes(dump(api(CheckpointLoaderSimple={"ckpt_name": "a.safetensors"}, SaveImage={})))
     (comfy.root / "models/checkpoints/a.safetensors").touch()
     library.forget()
     return "local:graph.json"
-
-
-def post(browser: Browser, verb: str, workflow: str, **data: str) -> str:
-    response = browser.post(f"/generate/{verb}/{quote(workflow)}/", data, follow=True)
-    assert response.status_code == 200
-    return " ".join(response.content.decode().split())
 
 
 def test_a_model_leads_to_the_workflows_that_use_it(mine: str, admin_browser: Browser) -> None:

@@ -1,8 +1,6 @@
 """The folder that lets ComfyUI open a workflow by a link."""
 
 import re
-from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from django.template import Context, Template
@@ -10,28 +8,11 @@ from django.test import Client as Browser
 
 from comfyui import link_pack
 from comfyui.poller import Poller
+from tests.comfyui.conftest import post
 from tests.fakecomfy import FakeComfy
-from tests.presets.makers import preset, put_model, write_catalogue
 from tests.workflows.conftest import templates, workspace  # noqa: F401 - fixtures
-from tests.workflows.put import put_workflow
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def mine(workspace: Path, comfy: FakeComfy, watched: Poller) -> str:  # noqa: F811
-    """A workflow of the user whose model is here, and a ComfyUI that was seen."""
-    write_catalogue({"A": preset()})
-    put_model("checkpoints/a.safetensors")
-    put_workflow("My café.json")
-    watched.step()
-    return "local:My café.json"
-
-
-def post(browser: Browser, verb: str, workflow: str, **data: str) -> str:
-    response = browser.post(f"/generate/{verb}/{quote(workflow)}/", data, follow=True)
-    assert response.status_code == 200
-    return " ".join(response.content.decode().split())
 
 
 def test_the_folder_opens_workflows_after_one_restart(mine: str, comfy: FakeComfy, admin_browser: Browser) -> None:

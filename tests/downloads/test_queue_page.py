@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.queue_page import MOST_PAGES, line_of, page_of
-from settings_app.administrator import administrator
 from tests.downloads.makers import make_install
 
 CARDS = list(range(100))
@@ -44,13 +43,6 @@ def test_one_answer_has_a_limit() -> None:
 
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def admin() -> Client:
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(administrator())
-    return client
 
 
 def backing_off(status: Status = Status.DOWNLOADING) -> DownloadHistory:

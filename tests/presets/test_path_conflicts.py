@@ -69,3 +69,11 @@ def test_both_presets_are_warned_where_the_probe_says_so(tmp_path: Path, monkeyp
 def test_elsewhere_nobody_is_warned(tmp_path: Path) -> None:
     assert warn_of_case(presets(), tmp_path) == presets()
     assert warn_of_case(presets(), tmp_path / "missing") == presets()
+
+
+def test_each_folder_is_asked_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One kind may lie on a volume of its own, and ext4 knows folders that ignore case."""
+    monkeypatch.setattr("presets.path_conflicts.ignores_case", lambda folder: folder == tmp_path / "vae")
+    paths = {"small": "vae/a.safetensors", "large": "vae/A.safetensors", "sub": "loras/a.gguf", "SUB": "loras/A.gguf"}
+    warned = warn_of_case({name: preset(name, path) for name, path in paths.items()}, tmp_path)
+    assert [bool(warned[name].warnings) for name in paths] == [True, True, False, False]

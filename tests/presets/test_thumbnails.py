@@ -17,20 +17,12 @@ from comfyui.models import ComfyState, Report
 from presets import templates_source, thumbnails
 from settings_app import preferences
 from tests.fakecomfy import FakeComfy
+from tests.presets.makers import chunk, riff
 
 pytestmark = pytest.mark.django_db
 
 
 TEMPLATES = ("flux", "wan video", "..")
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return name + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
-
-
-def riff(*chunks: bytes) -> bytes:
-    body = b"WEBP" + b"".join(chunks)
-    return b"RIFF" + len(body).to_bytes(4, "little") + body
 
 
 FRAME = chunk(b"VP8 ", b"first frame")

@@ -3,27 +3,13 @@
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
-from settings_app import administrator, login_links
+from settings_app import login_links
 from settings_app.models import LoginLink
-from tests.settings_app.conftest import a_browser
+from tests.settings_app.conftest import a_browser, logged_in
 
 pytestmark = pytest.mark.django_db
-
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def password() -> str:
-    administrator.set_password(PASSWORD)
-    return PASSWORD
-
-
-def logged_in(client: Client) -> bool:
-    return client.get("/settings/").status_code == 200
 
 
 def test_looking_at_a_link_changes_nothing(client):

@@ -9,22 +9,9 @@ from django.utils import timezone
 
 from settings_app import administrator, login_links, login_throttle
 from settings_app.models import LoginAttempt
-from tests.settings_app.conftest import a_browser
+from tests.settings_app.conftest import a_browser, logged_in
 
 pytestmark = pytest.mark.django_db
-
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def password() -> str:
-    administrator.set_password(PASSWORD)
-    return PASSWORD
-
-
-def logged_in(client: Client) -> bool:
-    return client.get("/settings/").status_code == 200
 
 
 def guess(client: Client, times: int, address: str = "127.0.0.1") -> list[int]:

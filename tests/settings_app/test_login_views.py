@@ -1,29 +1,15 @@
-"""The ways in: the password, slowed down for guessers, and a link that works once."""
+"""The ways in and out: the password, and the form that asks for it."""
 
 from importlib import import_module
 
 import pytest
 from django.conf import settings as django_settings
-from django.test import Client
 
 from settings_app import administrator, login_links
 from settings_app.models import LoginAttempt
-from tests.settings_app.conftest import a_browser
+from tests.settings_app.conftest import PASSWORD, a_browser, logged_in
 
 pytestmark = pytest.mark.django_db
-
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def password() -> str:
-    administrator.set_password(PASSWORD)
-    return PASSWORD
-
-
-def logged_in(client: Client) -> bool:
-    return client.get("/settings/").status_code == 200
 
 
 def test_every_page_leads_to_the_login(client):

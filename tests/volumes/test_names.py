@@ -1,43 +1,11 @@
 from __future__ import annotations
 
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from presets.path_conflicts import warn_of_case
-from presets.preset import Preset, PresetFile
 from tests.volumes.refusing import run
 from volumes.names import ignores_case
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """A FAT disk in a file, which the kernel or a FUSE driver mounts; skips where neither does."""
-    place, image = tmp_path / "volume", tmp_path / "fat"
-    place.mkdir()
-    if not shutil.which("mkfs.vfat"):
-        pytest.skip("mkfs.vfat is needed to make a folder that ignores case")
-    subprocess.run(["mkfs.vfat", "-C", image, "20000"], check=True, capture_output=True)
-    if subprocess.run(["mount", "-o", "loop", image, place], check=False, capture_output=True).returncode:
-        pytest.skip("this machine mounts no FAT")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def preset(name: str, *paths: str) -> Preset:
-    files = tuple(PresetFile(path, f"https://hub.example/{path}") for path in paths)
-    return Preset(name, name, "c", "image", "", "", files, "", (), "file")
-
-
-def test_each_folder_is_asked_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One kind may lie on a volume of its own, and ext4 knows folders that ignore case."""
-    monkeypatch.setattr("presets.path_conflicts.ignores_case", lambda folder: folder == tmp_path / "vae")
-    paths = {"small": "vae/a.safetensors", "large": "vae/A.safetensors", "sub": "loras/a.gguf", "SUB": "loras/A.gguf"}
-    warned = warn_of_case({name: preset(name, path) for name, path in paths.items()}, tmp_path)
-    assert [bool(warned[name].warnings) for name in paths] == [True, True, False, False]
 
 
 def test_a_folder_that_cannot_be_written_is_judged_by_what_lies_there(tmp_path: Path) -> None:

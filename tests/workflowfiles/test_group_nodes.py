@@ -1,24 +1,9 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.workflows.make import dump, node, ui
-from workflowfiles import Scan, scan_bytes
-
-
-def scan(workflow: Any) -> Scan:
-    return scan_bytes(dump(workflow))
-
-
-def needed(workflow: Any) -> list[str]:
-    return [use.path for use in scan(workflow).models if use.needed]
-
-
-def not_needed(workflow: Any) -> list[str]:
-    return [use.path for use in scan(workflow).models if not use.needed]
-
+from tests.workflowfiles.reading import needed, not_needed, scan
+from tests.workflows.make import node, ui
 
 GROUP = {
     "nodes": [

@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.workflowfiles.reading import names
 from tests.workflows import make
 from workflowfiles import media, scan_bytes
 
 MB = 2**20
-UI = json.dumps(make.ui(make.node("VAELoader", ("a.pt",)))).encode()
+UI = json.dumps(make.ui(make.node("VAELoader", ("from-workflow.pt",)))).encode()
 
 
 class CountedFile(io.BytesIO):
@@ -114,10 +115,6 @@ API = json.dumps(make.api(VAELoader={"vae_name": "from-prompt.pt"})).encode()
 
 
 WITH_NAN = API.replace(b'"vae_name"', b'"scale": NaN, "vae_name"')
-
-
-def names(data: bytes) -> list[str]:
-    return [use.path for use in scan_bytes(data).models]
 
 
 @pytest.mark.parametrize(

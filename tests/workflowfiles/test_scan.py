@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflowfiles.reading import names
 from tests.workflows import make
 from workflowfiles import scan_bytes, scan_file
 
 UI = json.dumps(make.ui(make.node("VAELoader", ("from-workflow.pt",)))).encode()
-
-
-def names(data: bytes) -> list[str]:
-    return [use.path for use in scan_bytes(data).models]
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.make import HUB, dump, entry, node, subgraph, ui, widget_input
-from workflowfiles import ModelUse, Scan, scan_bytes
-
-
-def scan(workflow: Any) -> Scan:
-    return scan_bytes(dump(workflow))
-
-
-def needed(workflow: Any) -> list[str]:
-    return [use.path for use in scan(workflow).models if use.needed]
-
-
-def not_needed(workflow: Any) -> list[str]:
-    return [use.path for use in scan(workflow).models if not use.needed]
+from tests.workflowfiles.reading import needed, not_needed, scan
+from tests.workflows.make import HUB, entry, node, subgraph, ui, widget_input
+from workflowfiles import ModelUse, Scan
 
 
 def test_a_declared_model_is_found_with_everything_that_is_known_of_it():

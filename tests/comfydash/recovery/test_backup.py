@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from comfydash.recovery.backup import BackupError, back_up
 
@@ -78,3 +79,11 @@ def test_a_damaged_database_gives_no_backup(source, tmp_path):
 def test_a_folder_that_is_not_there_is_named(source, tmp_path):
     with pytest.raises(BackupError, match="cannot be written: No such file"):
         back_up(source, tmp_path / "nowhere" / "copy.db")
+
+
+def test_the_command_says_what_it_made(source, tmp_path, settings, capsys):
+    settings.DATABASE_FILE = source
+    call_command("backup_database", tmp_path / "copy.db")
+    assert capsys.readouterr().out.startswith(f"{tmp_path}/copy.db: ")
+    with pytest.raises(CommandError, match="never overwritten"):
+        call_command("backup_database", tmp_path / "copy.db")

@@ -1,4 +1,4 @@
-"""The parts of the supervisor that need no processes."""
+"""How a child of the supervisor ended, and when it starts again."""
 
 from __future__ import annotations
 

@@ -14,17 +14,12 @@ from pathlib import Path
 import pytest
 
 from comfydash.serve.locks import RoleLock
-from tests.comfydash.serving import Serve, serving
+from tests.comfydash.serving import errors_in_activity, serving
 
 pytestmark = pytest.mark.slow
 
 
 PAGES_ONLY = "--no-worker"
-
-
-def errors_in_activity(serve: Serve) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(serve.workspace / "data" / "dashboard.db")) as database:
-        return database.execute("SELECT title, subtitle FROM activity WHERE type = 'error' ORDER BY id").fetchall()
 
 
 def test_a_second_serve_on_the_same_workspace_says_who_has_it(tmp_path):

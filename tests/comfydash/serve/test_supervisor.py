@@ -5,26 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import closing
 
 import pytest
 
-from tests.comfydash.serving import START_SECONDS, Serve, is_alive, serving, wait_for
+from tests.comfydash.serving import START_SECONDS, errors_in_activity, is_alive, serving, wait_for
 
 pytestmark = pytest.mark.slow
 
 
 PAGES_ONLY = "--no-worker"
-
-
-def errors_in_activity(serve: Serve) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(serve.workspace / "data" / "dashboard.db")) as database:
-        return database.execute("SELECT title, subtitle FROM activity WHERE type = 'error' ORDER BY id").fetchall()
 
 
 def test_one_command_brings_up_pages_and_worker_and_prints_a_login_link(tmp_path):

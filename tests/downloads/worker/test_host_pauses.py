@@ -14,20 +14,12 @@ from django.utils import timezone
 from downloads.models import DownloadHistory, Status
 from downloads.worker import host_pauses
 from downloads.worker.drain import drain_queue
-from settings_app.administrator import administrator
 from settings_app.hub_token import save_token
 from tests.comfydash.serving import wait_for
 from tests.downloads.worker.test_installer import finished, in_background, install
 from tests.fakehub import FakeHub
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def admin() -> Client:
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(administrator())
-    return client
 
 
 def test_the_worker_writes_it_down_and_a_claim_starts_anew(

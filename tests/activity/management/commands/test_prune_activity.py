@@ -1,18 +1,12 @@
-from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from activity.models import Activity
+from tests.activity.conftest import entry
 
 pytestmark = pytest.mark.django_db
-
-
-def entry(days_ago: float = 0, **fields: object) -> Activity:
-    made = {"type": "download", "status": "completed", "title": "FLUX installed", **fields}
-    return Activity.objects.create(created_at=timezone.now() - timedelta(days=days_ago), **made)
 
 
 def run(*arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""The small parts: ranges, plan, tuner, journal, limit, disk, back-off."""
+"""Which bytes are handed out next, and to whom."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,28 +9,9 @@ from downloads.models import ModelFile
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
 from tests.presets.makers import file, preset, write_catalogue
+from tests.presets.management.commands.conftest import SIZE
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-SIZE = 200_000
-
-
-@pytest.fixture
-def models(hub: FakeHub, settings: Any) -> Path:
-    """Two presets on the Hub, with a file in common."""
-    one = hub.add_file("org/one", "one.safetensors", size=SIZE, seed=1)
-    two = hub.add_file("org/two", "two.safetensors", size=SIZE, seed=2)
-    write_catalogue(
-        {
-            "ONE": preset(file("checkpoints/one.safetensors", one.url, size="200kB"), name="One"),
-            "BOTH": preset(
-                file("checkpoints/one.safetensors", one.url), file("vae/two.safetensors", two.url), name="Both"
-            ),
-        }
-    )
-    folder: Path = settings.MODELS_DIR
-    return folder
 
 
 def test_check_presets_asks_each_address_once_and_fetches_nothing(models: Path, hub: FakeHub, run: Run) -> None:

@@ -5,7 +5,6 @@ import json
 import re
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management.base import OutputWrapper
@@ -19,28 +18,9 @@ from tests.downloads.makers import make_install
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
 from tests.presets.makers import file, preset, write_catalogue
+from tests.presets.management.commands.conftest import SIZE
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-SIZE = 200_000
-
-
-@pytest.fixture
-def models(hub: FakeHub, settings: Any) -> Path:
-    """Two presets on the Hub, with a file in common."""
-    one = hub.add_file("org/one", "one.safetensors", size=SIZE, seed=1)
-    two = hub.add_file("org/two", "two.safetensors", size=SIZE, seed=2)
-    write_catalogue(
-        {
-            "ONE": preset(file("checkpoints/one.safetensors", one.url, size="200kB"), name="One"),
-            "BOTH": preset(
-                file("checkpoints/one.safetensors", one.url), file("vae/two.safetensors", two.url), name="Both"
-            ),
-        }
-    )
-    folder: Path = settings.MODELS_DIR
-    return folder
 
 
 def test_install_preset_queues_and_returns(models: Path, run: Run) -> None:

@@ -4,7 +4,6 @@ import io
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management.base import OutputWrapper
@@ -15,29 +14,9 @@ from downloads.models import DownloadHistory, ModelFile
 from presets.follow import Report, watch
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
-from tests.presets.makers import file, preset, put_model, write_catalogue
+from tests.presets.makers import put_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-SIZE = 200_000
-
-
-@pytest.fixture
-def models(hub: FakeHub, settings: Any) -> Path:
-    """Two presets on the Hub, with a file in common."""
-    one = hub.add_file("org/one", "one.safetensors", size=SIZE, seed=1)
-    two = hub.add_file("org/two", "two.safetensors", size=SIZE, seed=2)
-    write_catalogue(
-        {
-            "ONE": preset(file("checkpoints/one.safetensors", one.url, size="200kB"), name="One"),
-            "BOTH": preset(
-                file("checkpoints/one.safetensors", one.url), file("vae/two.safetensors", two.url), name="Both"
-            ),
-        }
-    )
-    folder: Path = settings.MODELS_DIR
-    return folder
 
 
 def quiet() -> Report:

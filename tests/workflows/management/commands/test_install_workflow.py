@@ -10,15 +10,10 @@ from django.core.management import CommandError, call_command
 from downloads.models import DownloadFile
 from tests.fakehub import FakeHub
 from tests.workflows.make import entry, node
+from tests.workflows.management.commands.conftest import run
 from tests.workflows.put import loader, put_workflow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
-
-
-def run(*arguments: Any, **options: Any) -> str:
-    out = StringIO()
-    call_command(*arguments, stdout=out, stderr=out, **options)
-    return out.getvalue()
 
 
 def test_a_workflow_is_queued_by_path_or_by_id(workspace: Path) -> None:

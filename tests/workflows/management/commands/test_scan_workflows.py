@@ -1,24 +1,17 @@
 from __future__ import annotations
 
 import json
-from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from tests.workflows import make
 from tests.workflows.make import HUB, node
+from tests.workflows.management.commands.conftest import run
 from tests.workflows.put import loader, put_model, put_workflow
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
-
-
-def run(*arguments: Any, **options: Any) -> str:
-    out = StringIO()
-    call_command(*arguments, stdout=out, stderr=out, **options)
-    return out.getvalue()
 
 
 def test_json_says_kind_verdict_and_each_model(workspace: Path) -> None:
