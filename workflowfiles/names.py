@@ -6,7 +6,7 @@ import re
 import unicodedata
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from hosts.huggingface import Hub
+from hosts.huggingface.addresses import Hub
 from webclient.url_policy import address_problem, without_secrets, without_signature
 
 HUB = Hub("https://huggingface.co")  # a mirror's own links get their form when they are fetched

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from downloads.transfer import Options, Progress, TransferError, check_address, probe
-from hosts.huggingface import Hub
+from hosts.huggingface.addresses import Hub
 from tests.downloads.transfer.conftest import Bringer, quick
 from tests.fakehub import FakeHub, safetensors_bytes
 from webclient.url_policy import check_peer, is_signed, masked, next_hop, without_secrets, without_signature

@@ -26,7 +26,7 @@ from downloads.transfer.segments.plan import LARGEST, SMALLEST, Plan
 from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.tuner import WINDOW, Sample, Tuner
 from hosts.answers import asked_pause, busy_error, expiry, has_expired
-from hosts.huggingface import LIMIT_HINT
+from hosts.huggingface.tokens import LIMIT_HINT
 from tests.downloads.transfer.conftest import Bringer
 from tests.fakehub import FakeHub
 from webclient.client import number
