@@ -12,6 +12,7 @@ from comfydash import data_folders, env
 from comfydash.filesystem import journal_mode
 from comfydash.logfile import no_log_file
 from comfydash.secret_key import read_or_create
+from comfydash.static_version import static_version
 from webclient.network_environment import adopt_certificates
 
 env.strip_quotes()
@@ -226,11 +227,12 @@ COMFYUI_PACE = 1.0  # every wait between two looks at ComfyUI, and of the panel 
 
 # --- Static files, language, time -------------------------------------------------------------------------------
 
-STATIC_URL = "/static/"
+STATIC_URL = f"/static/{static_version(BASE_DIR)}/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Found in the apps' own folders: a git clone runs without a collectstatic step.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/"  # other files have another address
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
