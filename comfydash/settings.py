@@ -196,9 +196,8 @@ if REDIS_URL:
     HUEY |= {"huey_class": "downloads.worker.consumer.RedisWorkerHuey", "connection": {"url": REDIS_URL}}
     CHANNEL_LAYERS: dict[str, Any] = {
         "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            # redis-py 8 gives sockets a time-out by default; an idle consumer would die of it and lose its messages.
-            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+            "BACKEND": "comfydash.redis_channel_layer.RedisLayer",
+            "CONFIG": {"url": REDIS_URL},
         }
     }
 else:
