@@ -6,7 +6,7 @@ import requests
 from downloads.transfer import Options, TransferError
 from downloads.transfer.backoff import Backoff
 from hosts.answers import asked_pause, busy_error, expiry, has_expired
-from hosts.huggingface import LIMIT_HINT
+from hosts.huggingface.tokens import LIMIT_HINT
 from webclient.client import number
 
 
