@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 
@@ -29,6 +30,19 @@ def _wait_for_port(port: int, seconds: float = 30) -> None:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _wait_for_answer(url: str, seconds: float = 30) -> None:
+    """A PostgreSQL that is starting up takes connections and refuses them."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(url).close()
+            return
+        except psycopg.OperationalError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
@@ -67,8 +81,9 @@ def postgres_url() -> Iterator[str]:
         **as_user,
     )
     try:
-        _wait_for_port(port)
-        yield f"postgres://postgres@127.0.0.1:{port}/postgres"
+        url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+        _wait_for_answer(url)
+        yield url
     finally:
         server.terminate()
         server.wait(20)
