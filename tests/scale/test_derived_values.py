@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from tests.comfydash.serving import ROOT
@@ -30,7 +31,8 @@ assert of().read([A]) == {A: ["a"]}
 
 
 def test_values_are_written_and_read_as_on_sqlite(postgres_url: str, tmp_path: os.PathLike[str]) -> None:
-    subprocess.run(["psql", postgres_url, "-qc", "CREATE DATABASE derived"], check=True)
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("CREATE DATABASE derived")
     env = os.environ | {
         "COMFYDASH_WORKSPACE": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "comfydash.settings",
