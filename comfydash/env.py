@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port
 
 from comfydash.data_folders import QUOTES, at_home, unquoted
+from comfydash.postgresql.limits import limited
 from settings_app.parsers import hidden_login
 from values.words import on_or_off
 
@@ -53,8 +54,8 @@ WRITE_IT_SO = "Write it so in the environment, and this line goes."
 remarks: list[str] = []
 
 
-def tidy() -> None:
-    """Take blanks and quotes off where they stand, for whoever reads the environment by itself."""
+def strip_quotes() -> None:
+    """Take blanks and quotes off each value, for whoever reads the environment by itself."""
     for name in (*(KNOWN - SECRETS), *OTHERS, *NETWORK, *_proxies()):
         if name in os.environ and (value := unquoted(os.environ[name])) != os.environ[name]:
             os.environ[name] = value
@@ -249,7 +250,7 @@ def database(name: str) -> dict[str, Any]:
         found = dict(dj_database_url.parse(text(name), conn_max_age=0))
         if not str(found.get("ENGINE", "")).endswith(".postgresql") or not found.get("NAME"):
             raise ValueError("no PostgreSQL, or no name of a database")
-        return found
+        return limited({**found, "ENGINE": "comfydash.postgresql"})
     except ValueError as error:
         raise ImproperlyConfigured(
             f"{name} is not the address of a database. Write it like postgres://user:password@host:5432/comfydash."

@@ -14,7 +14,8 @@ from downloads.inventory.state import vouches
 from downloads.models import DownloadHistory, ModelFile, RemoteFile
 from downloads.queue import are_gated, ask_for
 from extension_points import WantedFile
-from modelfiles.structure import NotAModel, check_structure
+from modelfiles.errors import NotAModel
+from modelfiles.structure import check_structure
 from presets.catalogue import catalogue
 from volumes.checksum import sha256_of
 
@@ -105,7 +106,7 @@ def record(checked: Checked) -> None:
     """Vouch for a file that was found right, so that nobody needs to hash it again: it had no record, or its time is
     another one than that on record."""
     found = checked.found
-    if checked.verdict != "ok" or found is None or not _stands_still(found):
+    if checked.verdict != "ok" or found is None or not _is_unchanged(found):
         return
     kept = ModelFile.objects.filter(path=checked.expected.path).first()
     if kept is None or not vouches(kept, found) or kept.sha256 != checked.sha256:
@@ -113,7 +114,7 @@ def record(checked: Checked) -> None:
         scan.changed()
 
 
-def _stands_still(found: FoundFile) -> bool:
+def _is_unchanged(found: FoundFile) -> bool:
     """Hashing takes minutes, and an install may have put another file there meanwhile."""
     try:
         now = found.file.stat()

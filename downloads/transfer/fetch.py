@@ -13,7 +13,7 @@ from downloads.transfer.disk.confined import open_confined, stat_confined, stora
 from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space_needed import check_reserve, check_room, without_room
 from downloads.transfer.errors import RangeRefused, no_model_is_a_refusal
-from downloads.transfer.locate import locate, web_client
+from downloads.transfer.locate import hosts_of, locate
 from downloads.transfer.part.file import PART_SUFFIX, Partial, discard_partial, partial_bytes
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.part.journal import Identity
@@ -26,7 +26,7 @@ from downloads.transfer.segments.tuner import Tuner
 from downloads.transfer.source import Source, SourceChanged
 from downloads.transfer.types import Options, Published, Tick, Wanted
 from hosts.answers import Facts, Located
-from hosts.huggingface import Hub
+from hosts.registry import Hosts
 from modelfiles.structure import check_open
 from volumes.checksum import sha256_of_open
 from webclient.client import WebClient
@@ -49,9 +49,10 @@ def fetch(
     """
     wanted = replace(wanted, path=_checked(wanted))
     place = wanted.root / wanted.path
-    with web_client(options) as client:
+    hosts = hosts_of(options)
+    with WebClient(options, hosts) as client:
         try:
-            return Transfer(client, wanted, options, tick, facts).run(publish)
+            return Transfer(client, hosts, wanted, options, tick, facts).run(publish)
         except OSError as error:  # a disk that fails in a way that has no name yet, a folder that vanished
             sentence = f"{place} could not be written: {error.strerror or error}. Check the volume, then retry."
             raise storage_refusal(error, place) or TransferError(sentence, reason="not_writable") from error
@@ -70,9 +71,10 @@ def _checked(wanted: Wanted) -> str:
 
 
 class Transfer:
-    def __init__(self, client: WebClient, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None) -> None:
-        self.client, self.wanted, self.options, self.earlier = client, wanted, options, facts
-        self.hub = Hub(options.hub_endpoint)
+    def __init__(
+        self, client: WebClient, hosts: Hosts, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None
+    ) -> None:
+        self.client, self.hosts, self.wanted, self.options, self.earlier = client, hosts, wanted, options, facts
         self.warnings: list[str] = []
         self.fetched = 0  # bytes received by this call
         self.changes = 0
@@ -86,7 +88,7 @@ class Transfer:
     def run(self, publish: Publish | None) -> Published:
         self.backoff.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
         self.backoff.bytes_total = self.earlier.size if self.earlier else None
-        place = self.backoff.through(lambda: locate(self.client, self.hub, self.wanted.url))
+        place = self.backoff.through(lambda: locate(self.client, self.hosts, self.wanted.url))
         self._check_expected(place.facts)
         self.backoff.bytes_total = place.facts.size
         if place.facts.warning:
@@ -107,7 +109,7 @@ class Transfer:
                 self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
             self._furthest = self.backoff.bytes_done = partial.bytes_done
             try:
-                return self._bring(partial, Source(self.client, self.hub, place), publish)
+                return self._bring(partial, Source(self.client, self.hosts, place), publish)
             except TransferError as refusal:
                 if refusal.reason in {"not_a_model", "checksum_mismatch"} and not refusal.retry:
                     partial.discard()  # these bytes are good for nothing
@@ -184,7 +186,7 @@ class Transfer:
                     f"{path} is a link to {copy.path}, which has the same content: nothing was fetched."
                 )
                 result = self._published(os.fstat(copy.handle), digest, facts)
-                self._last_word(result, publish)
+                self._check_still_wanted(result, publish)
                 publish_link(root, path, replace=self.wanted.replace)
                 with suppress(TransferError):  # somebody writes there: what was begun is theirs
                     discard_partial(root, path)
@@ -198,7 +200,7 @@ class Transfer:
             hasher = Hasher(partial)
             try:
                 self.reporter.watch(lambda: copy.fill(partial), lambda: copy.read, copy.size)
-                self._catch_up(partial, hasher, copy.size)
+                self._finish_hashing(partial, hasher, copy.size)
             finally:
                 copy.leave()
                 hasher.stop()
@@ -215,7 +217,7 @@ class Transfer:
             hasher = Hasher(partial)
             try:
                 size = self._fill(partial, source, hasher)
-                self._catch_up(partial, hasher, size)
+                self._finish_hashing(partial, hasher, size)
                 digest = hasher.hexdigest()
             finally:
                 hasher.stop()
@@ -243,7 +245,7 @@ class Transfer:
                 partial.reserve()
                 pool = ConnectionPool(partial, source, hasher, self.options, self.limit, self.tuner, whole=whole)
                 try:
-                    pool.run(lambda pool=pool: self._look(pool, partial, syncer))  # type: ignore[misc]
+                    pool.run(lambda pool=pool: self._report_progress(pool, partial, syncer))  # type: ignore[misc]
                     return pool.ended_at if pool.ended_at is not None else source.facts.size or 0
                 except RangeRefused:
                     whole = self._give_up_ranges(pool, partial)
@@ -289,7 +291,7 @@ class Transfer:
         self.backoff.bytes_done = done
         self.backoff.after(failure)
 
-    def _look(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
+    def _report_progress(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
         """Called several times a second while bytes arrive; tells when it is time."""
         syncer.raise_error()
         if not pool.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
@@ -297,7 +299,7 @@ class Transfer:
         if self.reporter.received(self.fetched + pool.received):
             self.reporter.tell("downloading", partial.bytes_done, pool.source.facts.size, len(pool.connections))
 
-    def _catch_up(self, partial: Partial, hasher: Hasher, size: int) -> None:
+    def _finish_hashing(self, partial: Partial, hasher: Hasher, size: int) -> None:
         """What is left to hash once the last byte is there."""
         while not hasher.wait(size, self.options.tick_interval):
             self.reporter.tell("verifying", partial.bytes_done, size)
@@ -309,12 +311,12 @@ class Transfer:
             self.warnings.extend(check_open(file, size, self.wanted.path.rpartition("/")[2]))
         found = self.reporter.watch(lambda: partial.finish(size), lambda: size, size)
         result = self._published(found, digest, facts)
-        self._last_word(result, publish)
+        self._check_still_wanted(result, publish)
         partial.publish(replace=self.wanted.replace)
         return result
 
-    def _last_word(self, result: Published, publish: Publish | None) -> None:
-        """Is it still wanted? Raises Stopped."""
+    def _check_still_wanted(self, result: Published, publish: Publish | None) -> None:
+        """Raises Stopped."""
         self.reporter.tell("verifying", result.size, result.size)
         if publish and not publish(result):
             raise Stopped
