@@ -21,8 +21,8 @@ from django.utils import timezone
 from derived import cache
 from derived.cache import DerivedCache, FileState
 from derived.models import DerivedValue
+from tests.comfydash.recovery.test_database import PAGE, leaf_pages, overwrite
 from tests.comfydash.serving import ROOT
-from tests.comfydash.test_database import PAGE, leaf_pages, overwrite
 
 A, B = FileState("/a", 1, 10), FileState("/b", 2, 20)
 
