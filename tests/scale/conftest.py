@@ -16,6 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.comfydash.serving import wait_for
+
 
 def _free_port() -> int:
     with socket.socket() as probe:
@@ -35,17 +37,17 @@ def _wait_for_port(port: int, seconds: float = 30) -> None:
             time.sleep(0.05)
 
 
-def _wait_for_answer(url: str, seconds: float = 30) -> None:
-    """A PostgreSQL that is starting up takes connections and refuses them."""
-    deadline = time.monotonic() + seconds
-    while True:
+def _wait_for_postgres(url: str) -> None:
+    """It takes connections before it has started up."""
+
+    def answers() -> bool:
         try:
             psycopg.connect(url).close()
-            return
         except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+            return False
+        return True
+
+    wait_for(answers, name="PostgreSQL")
 
 
 def _postgres_programs() -> Path | None:
@@ -81,9 +83,9 @@ def postgres_url() -> Iterator[str]:
         **as_user,
     )
     try:
-        url = f"postgres://postgres@127.0.0.1:{port}/postgres"
-        _wait_for_answer(url)
-        yield url
+        _wait_for_port(port)
+        _wait_for_postgres(f"postgres://postgres@127.0.0.1:{port}/postgres")
+        yield f"postgres://postgres@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()
         server.wait(20)
