@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from django import template
+from django.conf import settings
 from django.contrib.messages.storage.base import Message
 from django.templatetags.static import static
 from django.utils import timezone
@@ -105,6 +106,14 @@ def new_tab() -> SafeString:
 @register.simple_tag
 def htmx_config() -> str:
     return HTMX_CONFIG
+
+
+@register.simple_tag
+@cache
+def script_modules() -> list[str]:
+    """All modules of the script: a browser that is told of them at once does not fetch one after the other."""
+    folder = settings.BASE_DIR / "static" / "comfydash"
+    return [static(f"comfydash/{file.name}") for file in sorted(folder.glob("*.js"))]
 
 
 @register.filter
