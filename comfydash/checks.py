@@ -44,6 +44,8 @@ def data_folder(**kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def secret_key(**kwargs: Any) -> list[CheckMessage]:
     """comfydash.E002: each process would have a key of its own; comfydash.W002: others can read it."""
+    if settings.SECRET_KEY_GIVEN:
+        return []
     file = settings.DATA_DIR / "secret_key"
     try:
         mode = file.stat().st_mode
@@ -68,6 +70,21 @@ def secret_key(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(TAG)
+def secret_key_of_several(**kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W012: no second machine can join."""
+    if settings.SECRET_KEY_GIVEN or not settings.DATABASE_URL:
+        return []
+    return [
+        Warning(
+            f"The secret key stands in {settings.DATA_DIR / 'secret_key'}: a web or worker with another data folder "
+            "cannot share this database.",
+            hint="Before you start one, set COMFYDASH_SECRET_KEY to what that file holds, here and there.",
+            id="comfydash.W012",
+        )
+    ]
 
 
 @register(TAG)
@@ -195,21 +212,21 @@ def database_mode(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 @register(TAG, Tags.database)
 def redis_answers(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """comfydash.W011: installs are queued and not begun. Asked for with ``check --database default``, and by serve."""
+    """comfydash.W011: downloads begin late, pages hear late. Asked for with ``check --database default``, by serve."""
     if not databases or not settings.REDIS_URL:
         return []
-    from redis import Redis
     from redis.exceptions import RedisError
 
+    from activity.redis_connections import client
+
     try:
-        client = Redis.from_url(settings.REDIS_URL, socket_connect_timeout=REDIS_SECONDS, socket_timeout=REDIS_SECONDS)
-        client.ping()
+        client(settings.REDIS_URL, REDIS_SECONDS).ping()
     except (RedisError, OSError, ValueError) as error:
         said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         return [
             Warning(
-                f"The Redis of REDIS_URL does not answer ({said}): until it does, no download begins and the "
-                "pages hear nothing by themselves.",
+                f"The Redis of REDIS_URL does not answer ({said}): until it does, downloads begin within a minute "
+                "instead of at once, and the pages learn of news only every 15 s.",
                 hint="Start it, or correct REDIS_URL.",
                 id="comfydash.W011",
             )

@@ -21,9 +21,7 @@ LASTS_SECONDS = WorkerLease.LASTS.total_seconds()
 RENEW_SECONDS = LASTS_SECONDS / 4
 AGAIN_SECONDS = 1.0  # after a renewal that failed
 MARGIN_SECONDS = LASTS_SECONDS / 4  # before the lease runs out its holder has stopped, whatever it waits for
-ANSWER_SECONDS = min(
-    3.0, LASTS_SECONDS / 6
-)  # for the database to answer a renewal: then it is tried on another connection
+ANSWER_SECONDS = min(3.0, LASTS_SECONDS / 6)  # for the database to answer a renewal; then it is asked anew
 IDLE_IN_TRANSACTION = "-c idle_in_transaction_session_timeout=10s"
 # Goes on while the machine is suspended, and nobody sets it.
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
