@@ -49,7 +49,7 @@ def as_csv() -> Iterator[str]:
         writer = csv.writer(out)
         for row in rows:
             details = json.dumps(row["details"], cls=DjangoJSONEncoder, ensure_ascii=False)
-            writer.writerow([_plain(value) for value in ({**row, "details": details}).values()])
+            writer.writerow([_without_formula(value) for value in ({**row, "details": details}).values()])
         yield out.getvalue()
 
 
@@ -64,7 +64,7 @@ def _batches() -> Iterator[list[dict[str, Any]]]:
         rows = list(entries.filter(older)[:BATCH])
 
 
-def _plain(value: Any) -> Any:
+def _without_formula(value: Any) -> Any:
     """Spreadsheets run what begins like a formula, and titles come from files that others wrote."""
     text = value.isoformat() if hasattr(value, "isoformat") else value
     return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -26,6 +26,5 @@ def prune(days: int) -> int:
 
 
 def clear() -> int:
-    """Delete every entry; answers how many."""
     deleted, _ = Activity.objects.all().delete()
     return deleted

@@ -121,7 +121,7 @@ def scanning() -> None:
 
 def exactness(other: str) -> None:
     """How many templates have exactly the declared, active models, by a reader that follows each instance."""
-    from tests.workflowfiles.test_templates import loaders
+    from tests.workflowfiles.stories.test_templates import loaders
     from workflowfiles import scan_file
 
     results: list[tuple[str, int, int, str]] = []

@@ -10,6 +10,4 @@ class ComfyDashConfig(AppConfig):
 
 
 class AdminConfig(DjangoAdminConfig):
-    """Django's admin with the dashboard's login and its title."""
-
     default_site = "comfydash.admin.DashboardAdmin"

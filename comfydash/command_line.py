@@ -55,7 +55,6 @@ def escaped(error: UnicodeError) -> tuple[str, int]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command and answer the exit status."""
     codecs.register_error("comfydash.escaped", escaped)
     _open_streams()
     try:

@@ -54,8 +54,8 @@ WRITE_IT_SO = "Write it so in the environment, and this line goes."
 remarks: list[str] = []
 
 
-def tidy() -> None:
-    """Take blanks and quotes off where they stand, for whoever reads the environment by itself."""
+def strip_quotes() -> None:
+    """Take blanks and quotes off each value, for whoever reads the environment by itself."""
     ours = {name for name in os.environ if name.startswith("COMFYDASH_")}
     for name in (*(ours - SECRETS), *OTHERS, *NETWORK, *_proxies()):
         if name in os.environ and (value := unquoted(os.environ[name])) != os.environ[name]:

@@ -39,7 +39,7 @@ def _is_address(name: str) -> bool:
 
 
 def _is_pod_proxy(name: str) -> bool:
-    """``<pod id>-<port>.proxy.runpod.net`` of this very pod, never a wildcard: neighbours are unknown_nodes."""
+    """``<pod id>-<port>.proxy.runpod.net`` of this very pod, never a wildcard: its neighbours belong to others."""
     pod = settings.RUNPOD_POD_ID.lower()
     if not pod or not name.endswith(".proxy.runpod.net"):
         return False
@@ -79,12 +79,12 @@ def canonical_origin(text: str) -> str | None:
 
 
 def forwarded_scheme(header: str) -> str:
-    """What X-Forwarded-Proto says of the browser's end: proxies write HTTPS, wss (for a socket) and lists."""
+    """X-Forwarded-Proto as http or https: proxies write HTTPS, wss (for a socket) and lists."""
     scheme = header.split(",")[0].strip().strip('"').lower()
     return SOCKET_SCHEMES.get(scheme, scheme)
 
 
-def told_scheme(forwarded_proto: str, forwarded: str) -> str:
+def scheme_by_proxy(forwarded_proto: str, forwarded: str) -> str:
     """What the proxy says, by X-Forwarded-Proto or, where it writes none, by Forwarded (RFC 7239); "" for nothing."""
     if not forwarded_proto:
         for pair in forwarded.split(",")[0].split(";"):
@@ -128,7 +128,7 @@ class HostMiddleware:
 def _spell_as_django_does(request: HttpRequest) -> None:
     """Django compares scheme, Host and Origin letter by letter; proxies do not write them so."""
     meta = request.META
-    if scheme := told_scheme(meta.get("HTTP_X_FORWARDED_PROTO", ""), meta.get("HTTP_FORWARDED", "")):
+    if scheme := scheme_by_proxy(meta.get("HTTP_X_FORWARDED_PROTO", ""), meta.get("HTTP_FORWARDED", "")):
         meta["HTTP_X_FORWARDED_PROTO"] = scheme  # counts only where the settings believe in it
     if origin := canonical_origin(meta.get("HTTP_ORIGIN", "")):
         meta["HTTP_ORIGIN"] = origin

@@ -14,7 +14,7 @@ from comfydash.logfile import no_log_file
 from comfydash.secret_key import read_or_create
 from webclient.network_environment import adopt_certificates
 
-env.tidy()
+env.strip_quotes()
 adopt_certificates()
 
 BASE_DIR = data_folders.BASE_DIR

@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 from channels.security.websocket import WebsocketDenier
 from django.conf import settings
 
-from comfydash.hosts import is_own_host, is_own_origin, told_scheme
+from comfydash.hosts import is_own_host, is_own_origin, scheme_by_proxy
 from settings_app import api_key
 from settings_app.administrator import administrator
 
@@ -60,7 +60,7 @@ def _with_session_check(application: Any) -> Callable[..., Awaitable[Any]]:
 def _is_https(headers: dict[bytes, str]) -> bool:
     """By the proxy's word, where the settings trust one; Daphne itself speaks no TLS here."""
     trusted = getattr(settings, "SECURE_PROXY_SSL_HEADER", None)
-    told = told_scheme(headers.get(b"x-forwarded-proto", ""), headers.get(b"forwarded", ""))
+    told = scheme_by_proxy(headers.get(b"x-forwarded-proto", ""), headers.get(b"forwarded", ""))
     return bool(trusted) and told == "https"
 
 

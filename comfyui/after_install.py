@@ -50,7 +50,7 @@ def not_listed(client: Client, paths: list[str]) -> list[str]:
             by_kind[ALIASES.get(kind, kind)].append(path)
     missing = []
     for kind, wanted in by_kind.items():
-        listed = _listed(client, known.kinds_beside(kind))
+        listed = _names_in_comfyui(client, known.kinds_beside(kind))
         if listed is not None:
             missing += [path for path in wanted if path.partition("/")[2] not in listed]
     return missing
@@ -62,7 +62,7 @@ def _is_expected(known: folders.Folders, kind: str, name: str) -> bool:
     return suffixes is None or PurePosixPath(name).suffix.lower() in suffixes | set(MODEL_EXTENSIONS)
 
 
-def _listed(client: Client, kinds: list[str]) -> set[str] | None:
+def _names_in_comfyui(client: Client, kinds: list[str]) -> set[str] | None:
     """Names under any of the kinds; None where a folder of theirs has vanished over there: nothing can be said."""
     listed: set[str] = set()
     for kind in kinds:

@@ -37,10 +37,10 @@ class Offer:
 
 
 class KindBusy(ValueError):
-    """Where a kind goes is settled while something of it is being installed; the message is a sentence."""
+    """Where a kind goes is settled while something of it is being installed."""
 
 
-def ask(client: Client) -> dict[str, Any]:
+def ask_comfyui(client: Client) -> dict[str, Any]:
     """Folders and extensions by kind from both routes that tell; raises ComfyError where neither does."""
     folders: dict[str, list[str]] = {}
     extensions: dict[str, list[str]] = {}

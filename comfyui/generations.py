@@ -31,13 +31,12 @@ def open_jobs() -> dict[str, Generation]:
     return {row.prompt_id: row for row in Generation.objects.filter(state__in=Generation.OPEN)}
 
 
-def known(keys: Collection[Key]) -> set[Key]:
-    """Those of keys whose end is in the log."""
+def already_ended(keys: Collection[Key]) -> set[Key]:
     rows = Generation.objects.filter(prompt_id__in={prompt_id for prompt_id, _ in keys})
     return set(rows.exclude(state__in=Generation.OPEN).values_list("prompt_id", "started_ms")) & set(keys)
 
 
-def see(active: dict[str, bool], before: dict[str, Generation]) -> None:
+def update_running(active: dict[str, bool], before: dict[str, Generation]) -> None:
     """What is in ComfyUI's queue now: running or not, by id. ``before`` is open_jobs()."""
     for prompt_id, running in active.items():
         row = before.get(prompt_id)
@@ -55,7 +54,7 @@ def _open(prompt_id: str, running: bool) -> None:
             Activity.log("generation", "started", "Generation started", prompt_id=prompt_id)
 
 
-def finish(prompt_id: str, job_result: JobResult) -> bool:
+def log_end(prompt_id: str, job_result: JobResult) -> bool:
     """Log the end of a job, and its start where nobody saw it run. False where that was done before."""
     ended = {"state": State(job_result.ending), "started_ms": job_result.started_ms}
     try:
@@ -76,13 +75,13 @@ def finish(prompt_id: str, job_result: JobResult) -> bool:
     return True
 
 
-def remember(keys: Iterable[Key]) -> None:
+def mark_as_ended(keys: Iterable[Key]) -> None:
     """What had ended before we came: known from now on, without an entry."""
     rows = [Generation(prompt_id=key[0], started_ms=key[1], state=State.COMPLETED) for key in keys]
     Generation.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
 
 
-def vanish(rows: Collection[Generation], state: State) -> None:
+def mark_as_lost(rows: Collection[Generation], state: State) -> None:
     """Jobs that were in the queue and left no trace: REMOVED before they ran, or LOST."""
     word, why = STORY[state]
     with transaction.atomic():

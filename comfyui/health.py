@@ -25,20 +25,20 @@ TROUBLES = {
 }
 
 
-def look(client: Client) -> State:
-    """Ask how it is and write it down. Raises nothing but DatabaseError."""
+def ask_and_store(client: Client) -> State:
+    """Raises nothing but DatabaseError."""
     try:
         stats = client.system_stats()
         remaining = client.queue_remaining()
     except ComfyError as error:
-        return note(client, error)
+        return store_failure(client, error)
     now = timezone.now()
     facts = _facts(stats) | {"url": client.address.base, "queue_remaining": remaining, "sentence": ""}
     _write(State.UP, checked_at=now, seen_at=now, **facts)
     return State.UP
 
 
-def note(client: Client, error: ComfyError) -> State:
+def store_failure(client: Client, error: ComfyError) -> State:
     """Something failed: the state changes, the facts of the last answer stay."""
     state = TROUBLES.get(error.trouble, State.BROKEN)
     _write(state, url=client.address.base, sentence=str(error)[:500], checked_at=timezone.now(), queue_remaining=None)

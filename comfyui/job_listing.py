@@ -25,7 +25,7 @@ ENDINGS: dict[str, Ending] = {"completed": "completed", "failed": "failed", "can
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that has ended; ``job_result`` where the listing told all of it."""
+    """A job that has ended; ``job_result`` is None where the listing did not tell all of it."""
 
     prompt_id: str
     started_ms: int
@@ -105,7 +105,7 @@ class Listing:
                 return
 
     def one(self, prompt_id: str) -> JobResult | None:
-        """The whole job_result of an ended job; None where ComfyUI knows nothing of it."""
+        """The whole result of an ended job; None where ComfyUI knows nothing of it."""
         try:
             entry = self.client.history_of(prompt_id)
         except ComfyError as error:
@@ -152,7 +152,7 @@ class Listing:
 def _jobs_of(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     jobs = found.get("jobs")
     for job in jobs if isinstance(jobs, list) else ():
-        if isinstance(job, dict) and _usable(job.get("id")):
+        if isinstance(job, dict) and _storable_ids(job.get("id")):
             yield job
 
 
@@ -169,7 +169,7 @@ def _ended(job: dict[str, Any]) -> Ended:
 
 def _entries(history: dict[str, Any]) -> Iterator[Ended]:
     for prompt_id, entry in history.items():
-        if isinstance(entry, dict) and _usable(prompt_id):
+        if isinstance(entry, dict) and _storable_ids(prompt_id):
             found = job_result.read(entry)
             yield Ended(prompt_id, found.started_ms, found.ended_ms, job_result=found)
 
@@ -177,11 +177,11 @@ def _entries(history: dict[str, Any]) -> Iterator[Ended]:
 def _queued(items: Any) -> Iterator[str]:
     """Ids alone: the items carry graphs, and on 0.3.64 the users' API keys."""
     for item in items if isinstance(items, list) else ():
-        if isinstance(item, list) and len(item) > 1 and _usable(item[1]):
+        if isinstance(item, list) and len(item) > 1 and _storable_ids(item[1]):
             yield item[1]
 
 
-def _usable(prompt_id: Any) -> bool:
+def _storable_ids(prompt_id: Any) -> bool:
     """Older versions take any text as an id; what no column could hold is not followed."""
     return isinstance(prompt_id, str) and 0 < len(prompt_id) <= 200 and "\x00" not in prompt_id
 

@@ -41,7 +41,7 @@ class JobWatch:
         # Active before ended: the other way round a job that ends in between would be in neither.
         active = self.listing.active()
         if active is not None:
-            generations.see(active, generations.open_jobs())
+            generations.update_running(active, generations.open_jobs())
         self._read_ended()
         if active is not None:
             self._follow_up(active)
@@ -68,13 +68,13 @@ class JobWatch:
         state = ComfyState.get()
         news: dict[generations.Key, Ended] = {}
         for page in self.listing.ended():
-            known = generations.known({ended.key for ended in page})
+            known = generations.already_ended({ended.key for ended in page})
             fresh = {ended.key: ended for ended in page if ended.key not in known}
             news |= fresh
             if _nothing_further(page, fresh):
                 break
         if not state.log_begun:
-            generations.remember(news)
+            generations.mark_as_ended(news)
             ComfyState.objects.filter(pk=ComfyState.ONLY).update(log_begun=True)
             return
         in_order = sorted(news.values(), key=lambda ended: ended.ended_ms)
@@ -83,7 +83,7 @@ class JobWatch:
             whole = ended.job_result or self.listing.one(ended.prompt_id)
             # An id that ran again has only its last run in the history: then the listing must do for this one.
             fits = whole is not None and whole.started_ms == ended.started_ms
-            generations.finish(ended.prompt_id, whole if fits and whole else ended.bare_result)
+            generations.log_end(ended.prompt_id, whole if fits and whole else ended.bare_result)
 
     def _follow_up(self, active: dict[str, bool]) -> None:
         """Jobs that were in the queue, are not any more, and were not on a page of ended ones."""
@@ -93,8 +93,8 @@ class JobWatch:
         missed: set[str] = set()
         for row in gone[:ONE_ROUND]:
             job_result = self.listing.one(row.prompt_id)
-            if job_result and not generations.known({(row.prompt_id, job_result.started_ms)}):
-                generations.finish(row.prompt_id, job_result)
+            if job_result and not generations.already_ended({(row.prompt_id, job_result.started_ms)}):
+                generations.log_end(row.prompt_id, job_result)
             elif row.prompt_id in self._from_before:
                 lost.append(row)
             elif row.state == State.PENDING:
@@ -103,8 +103,8 @@ class JobWatch:
                 lost.append(row)
             else:  # between its end and its entry there is a moment: once more before it is called lost
                 missed.add(row.prompt_id)
-        generations.vanish(removed, State.REMOVED)
-        generations.vanish(lost, State.LOST)
+        generations.mark_as_lost(removed, State.REMOVED)
+        generations.mark_as_lost(lost, State.LOST)
         self._missed = missed
         self._behind = self._behind or len(gone) > ONE_ROUND
 

@@ -75,7 +75,7 @@ class JobResult:
 
 
 def read(entry: dict[str, Any]) -> JobResult:
-    """The job_result of one entry of /history. Never raises: what has no known form counts as not there."""
+    """The result in one entry of /history. Never raises: what has no known form counts as not there."""
     status = _dict(entry.get("status"))
     messages = [(message[0], _dict(message[1])) for message in _list(status.get("messages")) if _is_message(message)]
     said = dict(messages)

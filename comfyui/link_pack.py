@@ -22,7 +22,7 @@ NODE_CLASS_MAPPINGS = {}
 
 
 class CannotSetUp(ValueError):
-    """The message is a sentence."""
+    pass
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def remove() -> None:
         raise CannotSetUp(f"{folder} cannot be deleted: {error.strerror}. Delete it by hand.") from error
 
 
-def put(name: str, workflow: bytes) -> str:
+def add_workflow(name: str, workflow: bytes) -> str:
     """Write a workflow where a link opens it; answers its name there. Raises CannotSetUp."""
     slug = slug_of(name)
     file = _folder() / "example_workflows" / f"{slug}.json"

@@ -103,7 +103,7 @@ class Poller:
 
     def _ask(self, client: Client) -> float:
         if not self._is_up or time.monotonic() - self._looked_at >= HEALTH:
-            if health.look(client) != ComfyState.State.UP:
+            if health.ask_and_store(client) != ComfyState.State.UP:
                 return self._away()
             self._looked_at = time.monotonic()
             if not self._is_up:
@@ -129,7 +129,7 @@ class Poller:
         if self._client is None or error.trouble in {"too_large", "broken", "missing", "refused"}:
             log.debug("ComfyUI: %s", error)
             return HEALTH
-        health.note(self._client, error)
+        health.store_failure(self._client, error)
         return self._away()
 
     def _away(self) -> float:

@@ -40,7 +40,7 @@ def _value(key: str) -> list[str]:
 
 
 def _folders(client: Client) -> None:
-    folders.keep(folders.ask(client))
+    folders.keep(folders.ask_comfyui(client))
 
 
 def _nodes(client: Client) -> None:

@@ -65,7 +65,7 @@ def _utc(moment: datetime) -> float:
     return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
 
 
-def is_over(expires: float | None, ahead: float = 60.0) -> bool:
+def has_expired(expires: float | None, ahead: float = 60.0) -> bool:
     """Whether a link ends within `ahead` seconds: a request must not start on its last breath."""
     return expires is not None and time.time() > expires - ahead
 
@@ -82,7 +82,7 @@ def message_of(response: requests.Response) -> str:
     return said or body.decode("utf-8", "replace")
 
 
-def busy(response: requests.Response, host: str, hint: str = "") -> Transient:
+def busy_error(response: requests.Response, host: str, hint: str = "") -> Transient:
     """429 and the 5xx family, with the pause that the host asks for when it does."""
     wait = asked_pause(response.headers)
     asks = "" if wait is None else f" and asks to be left alone for {_span(wait)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import requests
 
-from hosts.answers import TRANSIENT_STATUSES, busy
+from hosts.answers import TRANSIENT_STATUSES, busy_error
 from webclient.errors import TransferError
 from webclient.url_policy import shown
 
@@ -13,7 +13,7 @@ def refusal(url: str, response: requests.Response) -> TransferError:
     """The TransferError for a refusal of any other host."""
     host, status = shown(url).split("/")[2], response.status_code
     if status in TRANSIENT_STATUSES:
-        return busy(response, host)
+        return busy_error(response, host)
     if status in {404, 410}:
         sentence = f"{host} has nothing at {shown(url)} (status {status}). Check the address in the catalogue."
         return TransferError(sentence, reason="not_found")

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 import requests
 
 from hosts import stale_tokens
-from hosts.answers import TRANSIENT_STATUSES, busy
+from hosts.answers import TRANSIENT_STATUSES, busy_error
 from webclient.client import WebClient
 from webclient.credentials import can_be_sent
 from webclient.errors import TransferError
@@ -171,7 +171,7 @@ def refusal(
     code, status = response.headers.get("X-Error-Code", ""), response.status_code
     repo, page, said = hub.repository(url), hub.page(url), message.lower()
     if status in TRANSIENT_STATUSES:
-        return busy(response, hub.name, LIMIT_HINT)
+        return busy_error(response, hub.name, LIMIT_HINT)
     if code == "GatedRepo" and not with_token:
         sentence = f"{repo} needs a Hugging Face token. Accept its licence at {page}, then add a token in Settings."
         return TransferError(sentence, reason="token_required", link=page)
@@ -227,5 +227,5 @@ def token_is_valid(hub: Hub, client: WebClient) -> bool:
     """
     with whoami(client, hub) as response:
         if response.status_code in TRANSIENT_STATUSES:
-            raise busy(response, hub.name, LIMIT_HINT)
+            raise busy_error(response, hub.name, LIMIT_HINT)
         return response.status_code not in {401, 403}

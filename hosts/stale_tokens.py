@@ -30,7 +30,6 @@ def is_stale(endpoint: str, token: str) -> bool:
 
 
 def forget() -> None:
-    """Believe every token again: one was saved, perhaps the same."""
     with _lock:
         _found.clear()
 

@@ -27,11 +27,11 @@ from volumes.file_names import composed
 
 
 class NotThere(LookupError):
-    """No such file in the models folder; the message is a sentence."""
+    pass
 
 
 class Needed(ValueError):
-    """Presets or workflows need the file, or an install is writing it; the message is a sentence."""
+    """Presets or workflows need the file, or an install is writing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,6 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """Bytes that become free."""
         return sum(candidate.frees for candidate in self.deletable)
 
     @property
@@ -189,7 +188,7 @@ def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
             records = [one.file.record.path for one in gone if one.file.record]
             ModelFile.objects.filter(path__in=[*done.paths, *records]).delete()
             FileHash.objects.filter(path__in=done.paths).delete()
-            _tell(f"Deleted {_named(done.paths)}", done.sentence, done.paths, done.bytes)
+            _announce(f"Deleted {_named(done.paths)}", done.sentence, done.paths, done.bytes)
     return done
 
 
@@ -208,7 +207,7 @@ def delete_partial(path: str) -> Deleted:
     done = Deleted([path], reserved_bytes(begun.root, below), [])
     discard_partial(begun.root, below)
     with transaction.atomic():
-        _tell(f"Deleted the begun {path}", f"{human_size(done.bytes)} freed.", done.paths, done.bytes)
+        _announce(f"Deleted the begun {path}", f"{human_size(done.bytes)} freed.", done.paths, done.bytes)
     return done
 
 
@@ -216,8 +215,8 @@ def _named(paths: list[str]) -> str:
     return paths[0] if len(paths) == 1 else f"{len(paths)} model files"
 
 
-def _tell(title: str, sentence: str, paths: list[str], freed: int) -> None:
-    """The disk is looked at anew, the log has it, dashboards see it, and installs that wait for space are asked."""
+def _announce(title: str, sentence: str, paths: list[str], freed: int) -> None:
+    """The disk is looked at anew, and installs that wait for space are asked."""
     scan.forget()
     free_space.forget()
     Activity.log(Activity.Type.PRESET, Activity.Status.COMPLETED, title, sentence, paths=paths, bytes=freed)

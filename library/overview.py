@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.keep_both import original
 from downloads.inventory.scan import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
-from downloads.inventory.state import Record, may_speak_of, vouches
+from downloads.inventory.state import Record, may_describe, vouches
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, ModelFile, Status
 from downloads.transfer import disk_space, partial_bytes
 from library.models import FileHash
@@ -121,7 +121,7 @@ class Overview:
 
     @cached_property
     def duplicates(self) -> dict[str, list[StoredFile]]:
-        """Files with the same content by their SHA-256."""
+        """By SHA-256."""
         groups: dict[str, list[StoredFile]] = defaultdict(list)
         for file in self.files:
             if file.has_duplicate:
@@ -184,7 +184,7 @@ def _add_records(files: Iterable[StoredFile]) -> None:
     records = {composed(record.path): record for record in map(Record._make, rows)}
     for file in files:
         record = records.get(composed(file.path)) if file.is_ours else None
-        if record and may_speak_of(record, file.found):
+        if record and may_describe(record, file.found):
             file.record = record
 
 

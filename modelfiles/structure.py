@@ -26,7 +26,7 @@ DTYPE_BITS = {
 
 
 class NotAModel(ValueError):
-    """These bytes cannot be loaded as what their name says; the message is a sentence."""
+    """These bytes cannot be loaded as what their name says."""
 
 
 def check_structure(file: Path, name: str = "") -> list[str]:

@@ -54,7 +54,6 @@ def catalogue() -> Catalogue:
 
 
 def forget() -> None:
-    """Look at the file again at the next question."""
     _catalogue.forget()
 
 

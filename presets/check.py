@@ -63,7 +63,7 @@ def check(presets: Iterable[Preset], timeout: float = TIMEOUT) -> Iterator[Check
     keys: dict[str, list[tuple[str, str]]] = {}
     for key in files:
         keys.setdefault(key[1], []).append(key)
-    for url, said in _answers(keys, timeout):
+    for url, said in _answers_of_hosts(keys, timeout):
         remote.remember(url, said)
         for key in keys[url]:
             answer, message, size = _judge(files[key], said, installed.get(key, ""))
@@ -91,7 +91,7 @@ class _Host:
         self.strikes = self.strikes + 1 if silent else 0
 
 
-def _answers(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Facts | TransferError]]:
+def _answers_of_hosts(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Facts | TransferError]]:
     """Each address with what its host says, in the order of the answers. Nobody waits for a host that is silent."""
     by_host: dict[str, list[str]] = {}
     for url in urls:

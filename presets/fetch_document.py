@@ -20,11 +20,11 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Unreachable(Exception):
-    """The other side gave no document; the message is a sentence."""
+    """The other side gave no document."""
 
 
 class Unacceptable(ValueError):
-    """The address or what it gave is never taken; the message is a sentence."""
+    """The address or what it gave is never taken."""
 
 
 def fetch_document(url: str, deadline: float = DEADLINE) -> bytes:

@@ -14,11 +14,11 @@ from settings_app.hub_token import hub_token
 
 
 class UnknownPreset(LookupError):
-    """The catalogue has no such id; the message is a sentence."""
+    pass
 
 
 class NotInstallable(ValueError):
-    """The catalogue's own fault keeps it from being installed; the message is a sentence."""
+    """The catalogue's own fault keeps it from being installed."""
 
 
 def find_preset(preset_id: str) -> Preset:

@@ -50,7 +50,9 @@ def warn_of_case(presets: Mapping[str, Preset], models: Path) -> dict[str, Prese
             path = resolved(file.path)
             spellings[folded(path)][path].append(preset.id)
     clashes = {
-        key: paths for key, paths in spellings.items() if len(paths) > 1 and ignores_case(models / _parting(paths))
+        key: paths
+        for key, paths in spellings.items()
+        if len(paths) > 1 and ignores_case(models / _common_folder(paths))
     }
     if not clashes:
         return dict(presets)
@@ -60,7 +62,7 @@ def warn_of_case(presets: Mapping[str, Preset], models: Path) -> dict[str, Prese
     }
 
 
-def _parting(paths: Iterable[str]) -> str:
+def _common_folder(paths: Iterable[str]) -> str:
     """The folder in which spellings part: each folder of a volume, or a volume below another, may answer otherwise."""
     return os.path.commonpath(list(paths))
 
@@ -76,7 +78,7 @@ def _case_sentences(preset: Preset, clashes: Mapping[str, Mapping[str, list[str]
                 )
 
 
-def differing(preset: Preset, path_conflicts: PathConflicts, remotes: Mapping[str, Remote]) -> list[str]:
+def describe_differences(preset: Preset, path_conflicts: PathConflicts, remotes: Mapping[str, Remote]) -> list[str]:
     """A sentence for each file of which the hosts say that other presets have other bytes under its path."""
     sentences = []
     for file in preset.files:

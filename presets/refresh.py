@@ -26,7 +26,7 @@ NAMED = 100  # ids of each kind that an activity entry lists
 
 
 class RefreshError(Exception):
-    """Nothing was changed. The message is a sentence with a next step."""
+    """Nothing was changed."""
 
     def __init__(self, sentence: str, kind: Literal["invalid", "unreachable", "not_writable"]) -> None:
         super().__init__(sentence)
@@ -110,13 +110,17 @@ def _parsed(data: bytes) -> Document:
 
 
 def _compare(document: Document) -> Changes:
-    before = _current()
+    before = _presets_on_disk()
     after = document.presets
     return Changes(
         version=document.version,
         total=len(after),
         added=tuple(id_ for id_ in after if id_ not in before),
-        changed=tuple(id_ for id_ in after if id_ in before and _content(after[id_]) != _content(before[id_])),
+        changed=tuple(
+            id_
+            for id_ in after
+            if id_ in before and _without_line_numbers(after[id_]) != _without_line_numbers(before[id_])
+        ),
         removed=tuple(id_ for id_ in before if id_ not in after),
         problems=(
             *document.problems,
@@ -125,7 +129,7 @@ def _compare(document: Document) -> Changes:
     )
 
 
-def _current() -> dict[str, Preset]:
+def _presets_on_disk() -> dict[str, Preset]:
     """The presets of the file as it is; none when there is no file or it is broken."""
     try:
         with Path(settings.PRESETS_FILE).open("rb") as file:
@@ -134,7 +138,7 @@ def _current() -> dict[str, Preset]:
         return {}
 
 
-def _content(preset: Preset) -> Preset:
+def _without_line_numbers(preset: Preset) -> Preset:
     """Without the sentences, whose line numbers move."""
     return replace(preset, warnings=(), problem="")
 

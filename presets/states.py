@@ -13,7 +13,7 @@ from downloads.inventory.knowledge import CONFLICT, PARTIAL, UNVERIFIED, Knowled
 from downloads.inventory.scan import canonical
 from downloads.models import DownloadHistory, Status
 from presets.catalogue import catalogue
-from presets.path_conflicts import PathConflicts, differing
+from presets.path_conflicts import PathConflicts, describe_differences
 from presets.preset import Preset, PresetFile, written_size
 from webclient.url_policy import masked
 from workflowfiles.names import url_key
@@ -94,7 +94,7 @@ def preset_states(presets: Iterable[Preset]) -> dict[str, PresetState]:
     for preset in presets:
         files = tuple(_file_state(file, knowledge, path_conflicts) for file in preset.files)
         row = active.get(preset.id) or failed.get(preset.id)
-        warnings = (*preset.warnings, *differing(preset, path_conflicts, knowledge.remotes))
+        warnings = (*preset.warnings, *describe_differences(preset, path_conflicts, knowledge.remotes))
         states[preset.id] = _preset_state(preset, files, row, warnings)
     return states
 

@@ -21,7 +21,7 @@ from comfyui import address, reports, status
 from comfyui.client import Client, ComfyError
 from comfyui.thumbnails import Picture, type_of
 from presets.templates_source import template_names
-from presets.webp_frame import still
+from presets.webp_frame import first_frame
 from volumes.files import write_whole
 
 PACKAGES = "comfyui_workflow_templates_media_"  # what the optional packages' modules begin with
@@ -142,7 +142,7 @@ def _read(file: Path) -> Picture | None:
 def _checked(data: bytes) -> Picture | None:
     """By its first bytes, whatever its name or its sender calls it; a single frame where it moves."""
     kind = type_of(data)
-    return Picture(kind, still(data)) if kind in KINDS.values() and len(data) <= MOST else None
+    return Picture(kind, first_frame(data)) if kind in KINDS.values() and len(data) <= MOST else None
 
 
 def _keep(key: str, data: bytes) -> None:

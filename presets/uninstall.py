@@ -22,7 +22,7 @@ from volumes.file_names import shown
 
 
 class StillActive(ValueError):
-    """It is being installed; the message is a sentence."""
+    pass
 
 
 @dataclass(frozen=True)

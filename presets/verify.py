@@ -105,7 +105,7 @@ def record(checked: Checked) -> None:
     """Vouch for a file that was found right, so that nobody needs to hash it again: it had no record, or its time is
     another one than that on record."""
     found = checked.found
-    if checked.verdict != "ok" or found is None or not _stands_still(found):
+    if checked.verdict != "ok" or found is None or not _is_unchanged(found):
         return
     kept = ModelFile.objects.filter(path=checked.expected.path).first()
     if kept is None or not vouches(kept, found) or kept.sha256 != checked.sha256:
@@ -113,7 +113,7 @@ def record(checked: Checked) -> None:
         scan.changed()
 
 
-def _stands_still(found: FoundFile) -> bool:
+def _is_unchanged(found: FoundFile) -> bool:
     """Hashing takes minutes, and an install may have put another file there meanwhile."""
     try:
         now = found.file.stat()

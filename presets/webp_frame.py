@@ -15,7 +15,7 @@ FRAME_HEAD = 16  # bytes of an ANMF chunk before the frame's own chunks: place, 
 ALPHA = 0x10
 
 
-def still(data: bytes) -> bytes:
+def first_frame(data: bytes) -> bytes:
     """The first frame of an animation; anything else, and what is not understood, comes back as it is."""
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         return data

@@ -21,7 +21,7 @@ BACKEND = "settings_app.administrator.AdministratorBackend"
 
 
 class AccessRefused(Exception):
-    """A sentence that says why, and what to do."""
+    pass
 
 
 def administrator() -> Administrator:

@@ -62,7 +62,7 @@ def create() -> str:
 
 @transaction.atomic
 def delete() -> bool:
-    """Take the key away; answers whether there was one. Raises DecidedByEnvironment like create()."""
+    """Whether there was one. Raises DecidedByEnvironment."""
     _refuse_where_environment_decides()
     deleted, _ = Setting.objects.filter(key=models.API_KEY).delete()
     if deleted:

@@ -19,7 +19,7 @@ LOOKS_RIGHT = re.compile(r"^hf_[A-Za-z0-9_.=-]{1,1000}$")
 
 
 class BadToken(ValueError):
-    """A sentence: this cannot be a token."""
+    pass
 
 
 def hub_token() -> str:

@@ -22,11 +22,11 @@ MOST_BYTES = 1_000_000
 
 
 class InvalidToken(Exception):
-    """A sentence: the Hub does not know this token."""
+    pass
 
 
 class HubUnreachable(Exception):
-    """A sentence that names the host: nothing is known about the token."""
+    """Nothing is known about the token; the message names the host."""
 
 
 @dataclass(frozen=True)

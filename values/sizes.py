@@ -33,10 +33,10 @@ def parse_size(value: str) -> int:
     unit = (short or "").lower()
     if long:
         unit = long[0].lower() + ("i" if long.lower().endswith("bi") else "")
-    return int(Decimal(_plain(re.sub(r"[ '’_]", "", number))) * _UNITS[unit])
+    return int(Decimal(_with_decimal_point(re.sub(r"[ '’_]", "", number))) * _UNITS[unit])
 
 
-def _plain(number: str) -> str:
+def _with_decimal_point(number: str) -> str:
     """``1,234.5``, ``1.234,5`` and ``4,2`` with a dot for the decimals and nothing for the thousands."""
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", number):
         return number.replace(",", "")

@@ -121,7 +121,7 @@ class HeldFile:
         if seen is None or not self._is_dead(seen, draft):
             return False
         found = seen.holder
-        turn = HeldFile(self.path.with_name(f"{self.path.name}.{_plain(found.token)}"))
+        turn = HeldFile(self.path.with_name(f"{self.path.name}.{_as_part_of_a_name(found.token)}"))
         if not turn.take():
             return False
         try:
@@ -247,8 +247,7 @@ def _parsed(text: bytes) -> Holder:
     return holder if sound else Holder()
 
 
-def _plain(token: str) -> str:
-    """It becomes part of a name."""
+def _as_part_of_a_name(token: str) -> str:
     return token if token.isalnum() and token.isascii() and len(token) <= 64 else "unnamed"
 
 

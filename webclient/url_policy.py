@@ -91,7 +91,6 @@ def address_problem(url: str) -> str:
 
 
 def _scheme_problem(url: str, parts: SplitResult) -> str:
-    """The address begins with something else than http:// and https://."""
     if url.startswith("//"):
         return "its beginning is missing. Write https: in front of it"
     named = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):(?!\d+(/|$))", url)
@@ -162,7 +161,6 @@ def next_hop(url: str, location: str, allow_private_hosts: bool) -> str:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port, for comparing."""
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme, 0)
 

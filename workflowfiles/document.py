@@ -20,11 +20,11 @@ _BYTE_ORDER_MARKS = (
 
 
 class Unreadable(ValueError):
-    """The file cannot be read; the message is a sentence with a next step."""
+    pass
 
 
 class NotWorkflow(ValueError):
-    """The file is sound but holds no workflow; the message is a sentence."""
+    """The file is sound but holds no workflow."""
 
 
 def parse(data: bytes) -> Any:

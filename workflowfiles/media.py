@@ -25,7 +25,7 @@ KEYS = ("workflow", "prompt")
 Texts = dict[str, bytes]
 
 
-class Spent(Exception):
+class BudgetSpent(Exception):
     """The file has cost what one file may cost; what was found until then counts."""
 
 
@@ -54,12 +54,12 @@ class Reader:
         """Before each block or entry. Raises Spent."""
         self.blocks_left -= 1
         if self.blocks_left < 0 or self.is_complete:
-            raise Spent
+            raise BudgetSpent
 
     def pay(self, size: int) -> None:
         self.bytes_left -= size
         if self.bytes_left < 0:
-            raise Spent
+            raise BudgetSpent
 
     def read(self, size: int) -> bytes:
         """Exactly ``size`` bytes, or b"" (and a skip) when that is more than a text may have."""
@@ -90,7 +90,7 @@ def texts_of(stream: BinaryIO) -> Texts | None:
             reader = Reader(stream)
             try:
                 walk(reader)
-            except (struct.error, zlib.error, IndexError, Spent):
+            except (struct.error, zlib.error, IndexError, BudgetSpent):
                 pass  # cut short, or too much of it: what came before is kept
             return reader.found
     return None

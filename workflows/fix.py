@@ -12,7 +12,7 @@ from activity.models import Activity
 from downloads.events import queue_updated
 from downloads.inventory import scan
 from downloads.inventory.scan import FoundFile, resolved
-from downloads.inventory.state import may_speak_of
+from downloads.inventory.state import may_describe
 from downloads.models import ModelFile
 from downloads.transfer import TransferError, link_confined, move_confined, parse_model_path
 from presets.states import installed_presets_needing
@@ -24,7 +24,7 @@ How = Literal["link", "move"]
 
 
 class CannotFix(ValueError):
-    """The file cannot be linked or moved; the message is a sentence."""
+    pass
 
 
 def fix(judged: Judged, how: How = "link", only: str = "") -> list[str]:
@@ -86,7 +86,7 @@ def _places(state: ModelState, found: FoundFile) -> tuple[Path, str, str]:
 def _record(found: FoundFile, target: str, how: How) -> None:
     """What is known of the bytes stays known under the new name."""
     record = ModelFile.objects.filter(path__in={found.path, composed(found.path)}).first()
-    if record is None or not may_speak_of(record, found):
+    if record is None or not may_describe(record, found):
         return
     if how == "move":
         ModelFile.objects.filter(path=target).delete()

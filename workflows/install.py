@@ -22,7 +22,7 @@ FEW = 50  # files; SQLite takes no condition of any length
 
 
 class CannotInstall(ValueError):
-    """Nobody knows where a file comes from, or its name may not be used; the message is a sentence."""
+    """Nobody knows where a file comes from, or its name may not be used."""
 
 
 class UnconfirmedHosts(ValueError):

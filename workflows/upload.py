@@ -23,11 +23,11 @@ LARGEST_FORM = 1_500_000  # characters of a packed workflow that a form carries 
 
 
 class TooLarge(ValueError):
-    """The message is a sentence."""
+    pass
 
 
 class CannotSave(ValueError):
-    """The message is a sentence."""
+    pass
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def open_workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
 
 def _placed(request: HttpRequest, client: Client, entry: Entry, text: bytes) -> dict[str, object]:
     if link_pack.place().is_set_up and comfy.opens_links():
-        slug = link_pack.put(entry.workflow.name, text)
+        slug = link_pack.add_workflow(entry.workflow.name, text)
         if client.pack_has(link_pack.PACK, slug):
             return {"link": comfy.pack_link(_base(request), link_pack.PACK, slug)}
     if entry.workflow.source.startswith(comfyui_user.SOURCE):  # it was made there

@@ -13,7 +13,7 @@ from volumes.files import NO_LINKS, draft_of, sweep_drafts, sync_file
 
 
 class BackupError(Exception):
-    """A sentence: why there is no backup."""
+    pass
 
 
 def back_up(source: Path, target: Path) -> Path:

@@ -74,15 +74,14 @@ def _setting(row: Row) -> bool:
     key = str(row.get("key") or "")
     if key not in PREFERENCES and key != HF_TOKEN:
         return False
-    value = _plain(row.get("value"))
+    value = _text_or_json(row.get("value"))
     if not value:
         return False
     Setting.objects.update_or_create(key=key, defaults={"value": value})
     return True
 
 
-def _plain(value: Any) -> str:
-    """The text, whether it was stored as such or as JSON."""
+def _text_or_json(value: Any) -> str:
     text = "" if value is None else str(value).strip()
     if text.startswith('"'):
         try:
@@ -99,7 +98,7 @@ def _entry(row: Row) -> Activity:
         title=_text(row, "title", 200) or "(without a title)",
         subtitle=_text(row, "subtitle", 500),
         details=_details(row.get("details")),
-        created_at=_time(row.get("created_at")) or timezone.now(),
+        created_at=_parsed_time(row.get("created_at")) or timezone.now(),
     )
 
 
@@ -110,8 +109,8 @@ def _download(row: Row) -> DownloadHistory:
     if status not in ENDED:
         status, reason = Status.FAILED, "interrupted"
         message = message or "The older dashboard did not finish it. Retry continues with what is on disk."
-    started = _time(row.get("started_at"))
-    ended = _time(row.get("completed_at"))
+    started = _parsed_time(row.get("started_at"))
+    ended = _parsed_time(row.get("completed_at"))
     return DownloadHistory(
         preset_id=_text(row, "preset_id", 200),
         title=_text(row, "title", 300) or _text(row, "preset_id", 200),
@@ -146,7 +145,7 @@ def _details(value: Any) -> dict[str, Any]:
     return details if isinstance(details, dict) else {"value": details}
 
 
-def _time(value: Any) -> datetime | None:
+def _parsed_time(value: Any) -> datetime | None:
     """From ISO 8601, SQLite's own format or seconds since 1970; times without a zone were UTC."""
     try:
         if isinstance(value, (int, float)):

@@ -18,7 +18,7 @@ SIZE = 8 * 2**20
 PLENTY = 20 * SIZE  # free space from which on it is kept again
 
 
-def settle(data_dir: Path) -> None:
+def make_or_drop(data_dir: Path) -> None:
     """At each start: drop the ballast where the disk is full, take some in where there is plenty. Never raises."""
     file = data_dir / "ballast"
     try:

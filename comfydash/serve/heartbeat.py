@@ -20,7 +20,6 @@ class Heartbeat:
         self._changed = self._asked = time.monotonic()
 
     def restart(self) -> None:
-        """A new worker has all the time."""
         self._changed = self._asked = time.monotonic()
 
     def stands_still(self) -> bool:

@@ -175,7 +175,7 @@ class Factory(HTTPFactory):  # type: ignore[misc]
         return channel
 
 
-class Allowance:
+class SpendingLimit:
     """What somebody may spend at once; it grows back with time."""
 
     def __init__(self, most: float, a_second: float) -> None:
@@ -199,8 +199,8 @@ class Socket(WebSocketProtocol):  # type: ignore[misc]
     refused = False
 
     def connectionMade(self) -> None:
-        self._bytes = Allowance(CLIENT_BYTES, BYTES_A_SECOND)
-        self._frames = Allowance(CLIENT_FRAMES, FRAMES_A_SECOND)
+        self._bytes = SpendingLimit(CLIENT_BYTES, BYTES_A_SECOND)
+        self._frames = SpendingLimit(CLIENT_FRAMES, FRAMES_A_SECOND)
         super().connectionMade()
 
     def onConnect(self, request: Any) -> Any:

@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         return 1
     _tidy()
     if options.alone:
-        _sweep()
+        _sweep_drafts()
     if options.host:
         _invite(options.host, options.port)
     return 0
@@ -71,7 +71,7 @@ def _prepare_database(alone: bool) -> None:
             if file:
                 set_aside.set_aside_if_needed(file, alone)
             messages = checks.run_checks(tags=["comfydash"], databases=["default"])
-            _say(messages)
+            _log_findings(messages)
             if schema().pending:
                 call_command("migrate", verbosity=0, interactive=False)
                 log.info("The tables were made or brought up to date.")
@@ -86,8 +86,8 @@ def _prepare_database(alone: bool) -> None:
     )
 
 
-def _say(messages: Sequence[CheckMessage]) -> None:
-    """Log what the checks found. Raises CannotStart for errors."""
+def _log_findings(messages: Sequence[CheckMessage]) -> None:
+    """Raises CannotStart for errors."""
     serious = False
     for message in messages:
         serious = serious or message.is_serious()
@@ -109,7 +109,7 @@ def _tidy() -> None:
         log.warning("Not tidied up: %s", error)
 
 
-def _sweep() -> None:
+def _sweep_drafts() -> None:
     """Drafts that killed writers left. Nobody else runs now but commands, whose own drafts are spared."""
     from django.conf import settings
 

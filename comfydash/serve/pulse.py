@@ -27,7 +27,6 @@ class Pulse:
         self._asked = 0.0
 
     def restart(self) -> None:
-        """A new web server has all the time."""
         self._give_up()
         self._answered = self._looked = time.monotonic()
         self._asked = 0.0

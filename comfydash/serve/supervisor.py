@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
 class Supervisor:
     def __init__(self, chosen: argparse.Namespace, data_dir: Path, log_file: Path) -> None:
         """Takes locks and port. Raises CannotStart."""
-        disk_reserve.settle(data_dir)
+        disk_reserve.make_or_drop(data_dir)
         prepare_data_dir(data_dir)
         self._locks = {role: RoleLock(data_dir, role) for role in ROLES}
         ours = [role for role in ROLES if not getattr(chosen, f"no_{role}")]

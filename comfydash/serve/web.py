@@ -1,4 +1,4 @@
-"""The web server's process: Daphne on the socket that the supervisor holds, with limits on what unknown_nodes may send.
+"""The web server's process: Daphne on the socket that the supervisor holds, with limits on what strangers may send.
 
 usage: python -m comfydash.serve.web FILE_DESCRIPTOR
 """

@@ -33,7 +33,6 @@ def volume() -> DiskSpace:
 
 
 def forget() -> None:
-    """Something was deleted or has arrived: look at the disk at the next question."""
     _by_quota.forget()
 
 

@@ -123,7 +123,7 @@ def _is_one_case(*, look: bool = False) -> bool:
     return _one_case[1]
 
 
-_folders: dict[tuple[Path, str, Path], _Listing] = {}
+_folders: dict[tuple[Path, str, Path], _FolderContents] = {}
 _look_again_at = 0.0
 _contents: Kept[list[list[FoundFile]]] = Kept(MAX_AGE)
 _index: Kept[ModelsIndex] = Kept()
@@ -260,7 +260,7 @@ def _put(places: dict[str, FoundFile], place: str, found: FoundFile) -> None:
 
 
 def _walk(folder: Path, prefix: str, root: Path, seen: set[tuple[int, int]]) -> Iterator[list[FoundFile]]:
-    listing = _listing(folder, prefix, root)
+    listing = _folder_contents(folder, prefix, root)
     yield listing.files
     for name, identity in listing.folders:
         if identity not in seen:  # links may form a ring
@@ -269,7 +269,7 @@ def _walk(folder: Path, prefix: str, root: Path, seen: set[tuple[int, int]]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Listing:
+class _FolderContents:
     """What one folder holds: files, and names and identities of the folders in it."""
 
     changed: int  # mtime of the folder in ns
@@ -278,7 +278,7 @@ class _Listing:
     folders: list[tuple[str, tuple[int, int]]]
 
 
-def _listing(folder: Path, prefix: str, root: Path) -> _Listing:
+def _folder_contents(folder: Path, prefix: str, root: Path) -> _FolderContents:
     """A folder that did not change is not read again; one that is gone or not ours to read holds nothing."""
     key, now = (folder, prefix, root), time.time()
     try:
@@ -292,17 +292,17 @@ def _listing(folder: Path, prefix: str, root: Path) -> _Listing:
             and known.read_at - changed / 1e9 > 2
         ):
             return known
-        listing = _Listing(changed, now, [], [])
+        listing = _FolderContents(changed, now, [], [])
         with os.scandir(folder) as entries:
             for entry in entries:
                 _list_entry(listing, entry, key)
     except OSError:
-        return _Listing(0, 0.0, [], [])
+        return _FolderContents(0, 0.0, [], [])
     _folders[key] = listing
     return listing
 
 
-def _list_entry(listing: _Listing, entry: os.DirEntry[str], place: tuple[Path, str, Path]) -> None:
+def _list_entry(listing: _FolderContents, entry: os.DirEntry[str], place: tuple[Path, str, Path]) -> None:
     if entry.name.startswith("."):
         return
     folder, prefix, root = place

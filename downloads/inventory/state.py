@@ -88,7 +88,7 @@ def contradicts(record: Record | None, found: Stamped, url: str, expected: str) 
     return bool(expected and record.sha256 and record.sha256 != expected)
 
 
-def may_speak_of(record: Stamped, found: Stamped) -> bool:
+def may_describe(record: Stamped, found: Stamped) -> bool:
     """Same size, whatever the time: the record may be of these bytes, though it does not vouch for them."""
     return record.size == found.size
 

@@ -184,7 +184,7 @@ class Transfer:
                     f"{path} is a link to {copy.path}, which has the same content: nothing was fetched."
                 )
                 result = self._published(os.fstat(copy.handle), digest, facts)
-                self._last_word(result, publish)
+                self._check_still_wanted(result, publish)
                 publish_link(root, path, replace=self.wanted.replace)
                 with suppress(TransferError):  # somebody writes there: what was begun is theirs
                     discard_partial(root, path)
@@ -198,7 +198,7 @@ class Transfer:
             hasher = Hasher(partial)
             try:
                 self.reporter.watch(lambda: copy.fill(partial), lambda: copy.read, copy.size)
-                self._catch_up(partial, hasher, copy.size)
+                self._finish_hashing(partial, hasher, copy.size)
             finally:
                 copy.leave()
                 hasher.stop()
@@ -215,7 +215,7 @@ class Transfer:
             hasher = Hasher(partial)
             try:
                 size = self._fill(partial, source, hasher)
-                self._catch_up(partial, hasher, size)
+                self._finish_hashing(partial, hasher, size)
                 digest = hasher.hexdigest()
             finally:
                 hasher.stop()
@@ -243,7 +243,7 @@ class Transfer:
                 partial.reserve()
                 pool = ConnectionPool(partial, source, hasher, self.options, self.limit, self.tuner, whole=whole)
                 try:
-                    pool.run(lambda pool=pool: self._look(pool, partial, syncer))  # type: ignore[misc]
+                    pool.run(lambda pool=pool: self._report_progress(pool, partial, syncer))  # type: ignore[misc]
                     return pool.ended_at if pool.ended_at is not None else source.facts.size or 0
                 except RangeRefused:
                     whole = self._give_up_ranges(pool, partial)
@@ -289,7 +289,7 @@ class Transfer:
         self.backoff.bytes_done = done
         self.backoff.after(failure)
 
-    def _look(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
+    def _report_progress(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
         """Called several times a second while bytes arrive; tells when it is time."""
         syncer.raise_error()
         if not pool.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
@@ -297,7 +297,7 @@ class Transfer:
         if self.reporter.received(self.fetched + pool.received):
             self.reporter.tell("downloading", partial.bytes_done, pool.source.facts.size, len(pool.connections))
 
-    def _catch_up(self, partial: Partial, hasher: Hasher, size: int) -> None:
+    def _finish_hashing(self, partial: Partial, hasher: Hasher, size: int) -> None:
         """What is left to hash once the last byte is there."""
         while not hasher.wait(size, self.options.tick_interval):
             self.reporter.tell("verifying", partial.bytes_done, size)
@@ -309,12 +309,12 @@ class Transfer:
             self.warnings.extend(check_open(file, size, self.wanted.path.rpartition("/")[2]))
         found = self.reporter.watch(lambda: partial.finish(size), lambda: size, size)
         result = self._published(found, digest, facts)
-        self._last_word(result, publish)
+        self._check_still_wanted(result, publish)
         partial.publish(replace=self.wanted.replace)
         return result
 
-    def _last_word(self, result: Published, publish: Publish | None) -> None:
-        """Is it still wanted? Raises Stopped."""
+    def _check_still_wanted(self, result: Published, publish: Publish | None) -> None:
+        """Raises Stopped."""
         self.reporter.tell("verifying", result.size, result.size)
         if publish and not publish(result):
             raise Stopped

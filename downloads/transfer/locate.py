@@ -17,7 +17,7 @@ from downloads.transfer.backoff import Backoff, Pauses
 from downloads.transfer.errors import no_model_is_a_refusal
 from downloads.transfer.types import Options, Progress, Tick, keep_going
 from hosts import direct, huggingface
-from hosts.answers import TRANSIENT_STATUSES, Facts, Located, busy, expiry, message_of
+from hosts.answers import TRANSIENT_STATUSES, Facts, Located, busy_error, expiry, message_of
 from hosts.huggingface import LIMIT_HINT, Hub, HubCredentials, is_gate, is_the_tokens_fault, may_be_the_tokens_fault
 from modelfiles.structure import sniff
 from webclient.client import NETWORK_ERRORS, WebClient, compression, explain, is_page, number
@@ -115,10 +115,10 @@ class Gates:
             return False
         about = self._hub.about(url)
         if about not in self._known:
-            self._known[about] = self._ask(about)
+            self._known[about] = self._ask_whether_gated(about)
         return self._known[about]
 
-    def _ask(self, about: str) -> bool:
+    def _ask_whether_gated(self, about: str) -> bool:
         """False also when the Hub does not say: nothing but a badge depends on it."""
         with suppress(TransferError, ValueError, *NETWORK_ERRORS):
             with self._client.get_or_without(about) as response:
@@ -149,14 +149,14 @@ def locate(client: WebClient, hub: Hub, url: str, hops: int = 0) -> Located:
                 if not with_token or refusal.retry or refusal.reason not in {"not_a_model", "not_found", "error"}:
                     raise
                 astray = refusal
-            return _not_astray(client, hub, url, astray, hops)
+            return _walk_again_without_token(client, hub, url, astray, hops)
         message = message_of(response)
         if not (with_token and may_be_the_tokens_fault(response, message)):
             raise huggingface.refusal(hub, client, url, response, message, with_token=with_token)
     return _without_token(client, hub, url, response, message, hops)
 
 
-def _not_astray(client: WebClient, hub: Hub, url: str, astray: TransferError, hops: int) -> Located:
+def _walk_again_without_token(client: WebClient, hub: Hub, url: str, astray: TransferError, hops: int) -> Located:
     """With the token the way ended elsewhere, at the page of a login perhaps: the file may need no token."""
     with client.get(url, anonymous=True) as response:
         if response.status_code in REDIRECTS | {200}:
@@ -178,7 +178,7 @@ def _without_token(client: WebClient, hub: Hub, url: str, refused: requests.Resp
         if is_gate(response):
             raise huggingface.refusal(hub, client, url, response, message, with_token=True)
         if response.status_code in TRANSIENT_STATUSES:
-            raise busy(response, hub.name, LIMIT_HINT)
+            raise busy_error(response, hub.name, LIMIT_HINT)
         if not is_stale:
             raise huggingface.refusal(hub, client, url, refused, said, with_token=True)
         refusal = huggingface.refusal(hub, client, url, response, message, with_token=False)

@@ -13,7 +13,7 @@ from downloads.transfer.errors import LinkExpired, RangeRefused
 from downloads.transfer.locate import REDIRECTS, locate
 from downloads.transfer.part.journal import Identity
 from hosts import direct
-from hosts.answers import TRANSIENT_STATUSES, Facts, Located, busy, is_over
+from hosts.answers import TRANSIENT_STATUSES, Facts, Located, busy_error, has_expired
 from hosts.huggingface import Hub
 from webclient.client import WebClient, compression, is_page, number
 from webclient.errors import TransferError, Transient
@@ -50,7 +50,7 @@ class Source:
     def link(self) -> Located:
         """A link that can be asked now. Raises what `locate` raises, and SourceChanged."""
         with self._lock:
-            if self._stale or is_over(self.place.expires):
+            if self._stale or has_expired(self.place.expires):
                 self._renew()
             return self.place
 
@@ -170,10 +170,10 @@ class Source:
     def _refusal(self, response: requests.Response, place: Located) -> Exception:
         status = response.status_code
         if status in TRANSIENT_STATUSES:
-            return busy(response, shown(place.link).split("/")[2])
+            return busy_error(response, shown(place.link).split("/")[2])
         if status in OVER and place.link != place.facts.url:
             # An expiry after Expires, or when the link was good a moment ago; else a refusal that may stay one.
-            ended = is_over(place.expires, ahead=0) or place is self._proven
+            ended = has_expired(place.expires, ahead=0) or place is self._proven
             return LinkExpired() if ended else Refused(direct.refusal(place.link, response))
         return direct.refusal(place.link, response)
 

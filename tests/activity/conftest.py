@@ -5,6 +5,9 @@ from django.test import Client
 
 from settings_app import preferences
 from settings_app.administrator import administrator
+from tests.downloads.conftest import hub, models
+
+__all__ = ["hub", "models"]  # fixtures
 
 
 @pytest.fixture(autouse=True)

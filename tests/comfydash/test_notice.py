@@ -10,7 +10,7 @@ from comfydash import notice
 from comfydash.recovery import database, set_aside
 from comfydash.recovery.database import CarryOver
 from settings_app.administrator import administrator
-from tests.comfydash.test_database import make
+from tests.comfydash.recovery.test_database import make
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from comfyui.models import ComfyState, Report
 from presets import templates_source, thumbnails
-from presets.webp_frame import still
+from presets.webp_frame import first_frame
 from settings_app import preferences
 from tests.fakecomfy import FakeComfy
 
@@ -209,13 +209,13 @@ def test_pages_show_it_and_keep_the_drawing_below(owner: Client, templates: Path
 
 
 def test_of_an_animation_the_first_frame_stays() -> None:
-    assert still(animation(FRAME)) == PICTURE
+    assert first_frame(animation(FRAME)) == PICTURE
 
 
 def test_a_frame_with_transparency_keeps_it() -> None:
     alpha = chunk(b"ALPH", b"alpha")
     extended = chunk(b"VP8X", b"\x10\0\0\0" + b"\x2a\x01\0" + b"\x2b\x01\0")
-    assert still(animation(alpha, FRAME)) == riff(extended, alpha, FRAME)
+    assert first_frame(animation(alpha, FRAME)) == riff(extended, alpha, FRAME)
 
 
 @pytest.mark.parametrize(
@@ -231,4 +231,4 @@ def test_a_frame_with_transparency_keeps_it() -> None:
     ],
 )
 def test_what_is_no_animation_is_left_as_it_is(data: bytes) -> None:
-    assert still(data) == data
+    assert first_frame(data) == data

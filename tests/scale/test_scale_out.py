@@ -15,7 +15,7 @@ import requests
 from websockets.sync.client import connect
 
 from tests.comfydash.serving import ROOT, serving, wait_for
-from tests.comfydash.test_socket import CATALOGUE, KEY
+from tests.comfydash.stories.test_socket import CATALOGUE, KEY
 from tests.fakehub import FakeHub
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis]
