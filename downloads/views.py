@@ -16,9 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from downloads import queue as download_queue
-from downloads.models import ENDED, Conflict, DownloadHistory, Status
+from downloads.listing import History
+from downloads.models import Conflict, DownloadHistory, Status
 from downloads.queue import failed, retry_failed
-from downloads.queue_page import board, history, line_of, queue_button
+from downloads.queue_page import board, line_of, queue_button
 from downloads.transfer import TransferError
 from settings_app import hub_token
 from settings_app.forms import TokenForm
@@ -31,14 +32,12 @@ PIECES = {"active": "downloads/_active.html", "history": "downloads/_history.htm
 @require_safe
 @vary_on_headers("HX-Request", "HX-Target")
 def index(request: HttpRequest) -> HttpResponse:
-    status, words = request.GET.get("status", ""), request.GET.get("q", "").strip()
     piece = PIECES.get(request.htmx.target or "")  # type: ignore[attr-defined]
-    context: dict[str, object] = {"status": status, "words": words, "filtered": bool(status or words)}
-    context["endings"] = [(ending.value, ending.label) for ending in ENDED]
+    context: dict[str, object] = {}
     if piece != PIECES["history"]:
         context["board"] = board(request.GET)
     if piece != PIECES["active"]:
-        context |= {"history": history(status, words, request.GET.get("page", "1")), "failed": failed().count()}
+        context |= {"listing": History(request.GET), "failed": failed().count()}
     return render(request, piece or "downloads/index.html", context)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from downloads.queue_page import MOST_PAGES, page_of
+from listings.listing import MOST_PAGES, page_of
 
 CARDS = list(range(100))
 
