@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port
 
 from comfydash.data_folders import QUOTES, at_home, unquoted
+from comfydash.postgresql.limits import limited
 from values.words import on_or_off
 from webclient.url_login import hidden_login
 
@@ -255,7 +256,7 @@ def database(name: str) -> dict[str, Any]:
         found = dict(dj_database_url.parse(text(name), conn_max_age=0))
         if not str(found.get("ENGINE", "")).endswith(".postgresql") or not found.get("NAME"):
             raise ValueError("no PostgreSQL, or no name of a database")
-        return found
+        return limited({**found, "ENGINE": "comfydash.postgresql"})
     except ValueError as error:
         raise ImproperlyConfigured(
             f"{name} is not the address of a database. Write it like postgres://user:password@host:5432/comfydash."

@@ -18,6 +18,7 @@ from downloads.worker.heartbeat import worker_status
 log = logging.getLogger(__name__)
 
 DATABASE_MILLISECONDS = 1000  # a database that takes longer than this for one row counts as down
+CONNECT_SECONDS = 2  # the least that libpq takes
 
 
 @login_not_required
@@ -48,6 +49,9 @@ def _ask() -> dict[str, Any]:
     if connection.vendor == "sqlite":  # with a rollback journal to open it is to wait already
         options = {**patient["OPTIONS"], "timeout": DATABASE_MILLISECONDS / 1000}
         connection.settings_dict = {**patient, "OPTIONS": options}
+    elif connection.vendor == "postgresql":
+        options = {**patient["OPTIONS"], "connect_timeout": CONNECT_SECONDS}
+        connection.settings_dict = {**patient, "OPTIONS": options, "SILENCE_SECONDS": CONNECT_SECONDS}
     try:
         with connection.cursor() as cursor:
             if connection.vendor == "sqlite":

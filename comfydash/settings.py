@@ -12,6 +12,7 @@ from comfydash import data_folders, env
 from comfydash.filesystem import journal_mode
 from comfydash.logfile import no_log_file
 from comfydash.secret_key import read_or_create
+from comfydash.static_version import static_version
 from webclient.network_environment import adopt_certificates
 
 env.strip_quotes()
@@ -96,6 +97,7 @@ INSTALLED_APPS = [
     "channels",
     "huey.contrib.djhuey",
     "activity",
+    "derived",
     "settings_app",
     "comfyui",
     "downloads",
@@ -195,9 +197,8 @@ if REDIS_URL:
     HUEY |= {"huey_class": "downloads.worker.consumer.RedisWorkerHuey", "connection": {"url": REDIS_URL}}
     CHANNEL_LAYERS: dict[str, Any] = {
         "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            # redis-py 8 gives sockets a time-out by default; an idle consumer would die of it and lose its messages.
-            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+            "BACKEND": "comfydash.redis_channel_layer.RedisLayer",
+            "CONFIG": {"url": REDIS_URL},
         }
     }
 else:
@@ -226,11 +227,12 @@ COMFYUI_PACE = 1.0  # every wait between two looks at ComfyUI, and of the panel 
 
 # --- Static files, language, time -------------------------------------------------------------------------------
 
-STATIC_URL = "/static/"
+STATIC_URL = f"/static/{static_version(BASE_DIR)}/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Found in the apps' own folders: a git clone runs without a collectstatic step.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/"  # other files have another address
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True

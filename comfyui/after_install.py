@@ -15,7 +15,7 @@ from comfyui.models import ComfyState
 from downloads.inventory.extra_model_paths import ALIASES
 from downloads.inventory.scan import models_index
 from downloads.models import DownloadFile, FileStatus, Status
-from downloads.transfer.disk.model_path import MODEL_EXTENSIONS
+from modelfiles.suffixes import LOADABLE
 
 
 def check(client: Client) -> None:
@@ -59,7 +59,7 @@ def not_listed(client: Client, paths: list[str]) -> list[str]:
 def _is_expected(known: folders.Folders, kind: str, name: str) -> bool:
     """A configuration or a vocabulary beside a model is in no list; a model of a kind that packs may add is missed."""
     suffixes = known.listed_suffixes(ALIASES.get(kind, kind))
-    return suffixes is None or PurePosixPath(name).suffix.lower() in suffixes | set(MODEL_EXTENSIONS)
+    return suffixes is None or PurePosixPath(name).suffix.lower() in suffixes | set(LOADABLE)
 
 
 def _names_in_comfyui(client: Client, kinds: list[str]) -> set[str] | None:

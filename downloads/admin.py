@@ -9,7 +9,7 @@ from django.db.models import CharField, QuerySet
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
 
-from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile
+from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile, Worker
 from downloads.queue import cancel_rows, retry_rows
 from webclient.url_policy import masked
 
@@ -116,3 +116,8 @@ class ModelFileAdmin(MachineRecord):
     @admin.display(description="URL")
     def address(self, record: ModelFile) -> str:
         return masked(record.url)
+
+
+@admin.register(Worker)
+class WorkerAdmin(MachineRecord):
+    list_display = ("host", "pid", "version", "started_at", "seen_at")

@@ -12,6 +12,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
+from redis.exceptions import RedisError
 
 from activity.models import Activity
 from downloads.bounded_json import encoded
@@ -54,8 +55,7 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
             return
         await self.accept()
         try:
-            # Joined before the snapshot is read: what changes in between arrives as an event.
-            await self.channel_layer.group_add(GROUP, self.channel_name)
+            await self._join()  # before the snapshot is read: what changes in between arrives as an event
             newest = await database_sync_to_async(_newest_activity)()
             picture = await self._picture()
             await self.tell("snapshot", **picture, worker=await self._worker(), newest_activity=newest)
@@ -71,7 +71,10 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         for task in self.tasks:
             task.cancel()
-        await self.channel_layer.group_discard(GROUP, self.channel_name)
+        try:
+            await self.channel_layer.group_discard(GROUP, self.channel_name)
+        except (OSError, RedisError) as error:
+            log.debug("The channel layer goes on knowing a page that is gone: %s", error)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         """Whatever arrives is dropped unread: this socket only speaks."""
@@ -117,14 +120,21 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
             if failures:
                 await asyncio.sleep(TRY_AGAIN * 2 ** (failures - 1))
 
+    async def _join(self) -> None:
+        """News arrive through the channel layer. While that is away, the heartbeat tells what is."""
+        try:
+            await self.channel_layer.group_add(GROUP, self.channel_name)
+        except (OSError, RedisError) as error:
+            log.debug("The channel layer is away: %s", error)
+
     async def _beat(self) -> None:
         await asyncio.sleep(HEARTBEAT)
         still_allowed = self.scope.get("still_allowed")
         if still_allowed and not await still_allowed():  # logged out elsewhere, another password, a new API key
             await self.close(UNAUTHORIZED)
             return
-        # The layer forgets members after a day, and drops one whose message waited a minute: join again.
-        await self.channel_layer.group_add(GROUP, self.channel_name)
+        # The layer forgets members after a day, drops one whose message waited a minute, or was restarted: join again.
+        await self._join()
         head = await database_sync_to_async(queue_head)()
         del head["active_downloads"]
         await self.tell("heartbeat", **head, worker=await self._worker())

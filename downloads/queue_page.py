@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 from django.utils import timezone
 
+from downloads.configured_hosts import configured_hosts
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.queue_status import census, told_files
 from downloads.transfer_options import transfer_options
-from hosts.huggingface import Hub
 from webclient.url_policy import masked
 
-HISTORY_PAGE = 50  # rows
 BOARD_PAGE = 25  # rows of each status
-MOST_PAGES = 20  # that one answer brings at once
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -70,8 +65,8 @@ class Line:
 
 
 def repository_page(url: str) -> str:
-    """``https://host/ORG/REPO`` of a file on the Hub; any other address itself, without its secrets."""
-    return Hub(settings.HF_ENDPOINT).repository_page(url) or masked(url)
+    """``https://host/ORG/REPO`` of a file on a host with pages; any other address itself, without its secrets."""
+    return configured_hosts().of(url).page(url) or masked(url)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
+from modelfiles.errors import no_model
+
 SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # value type → bytes
 STRING, ARRAY, UINT32 = 8, 9, 4
 ALIGNMENT_KEY = b"general.alignment"
@@ -125,3 +127,22 @@ class _Header:
         if self.source.tell() + count > self.size:
             raise BrokenGguf("ends in its header")
         self.source.seek(count, 1)
+
+
+def sniff(head: bytes, name: str) -> None:
+    if head[:4] not in {b"GGUF", b"FUGG"}:
+        raise no_model(name, "is no GGUF file")
+
+
+def check(source: BinaryIO, size: int, name: str) -> list[str]:
+    try:
+        end = end_of_tensors(source, size)
+    except BrokenGguf:
+        raise no_model(name, "is truncated: it ends before its GGUF header is complete") from None
+    except UnknownGguf as unknown:
+        return [
+            f"{name} has a GGUF header of a kind not known here ({unknown}), so whether it is whole was not judged."
+        ]
+    if end > size:
+        raise no_model(name, "is truncated: its header speaks of more bytes than it has")
+    return []

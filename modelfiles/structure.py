@@ -1,32 +1,38 @@
-"""Is this file a model at all? Judged by its first bytes against its size.
-
-By hand, not the safetensors library: it refuses odd files where a warning is due, and loads more than a header.
-"""
+"""Is this file a model at all? Judged by its first bytes against its size."""
 
 from __future__ import annotations
 
-import json
-import struct
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeGuard
+from typing import BinaryIO
 
-from modelfiles.gguf import BrokenGguf, UnknownGguf, end_of_tensors
+from modelfiles import gguf, safetensors, torch_archive
+from modelfiles.errors import no_model
 
-MAX_HEADER = 100_000_000  # what the safetensors library accepts
 SNIFFED = 512  # bytes that tell a web page, a pointer and a pickle from a model
 PAGE_STARTS = (b"<!doctype", b"<html")
 FRAGMENT_STARTS = (b"<head", b"<body", b"<?xml", b"<script")
 PROSE = (".md", ".txt", ".jinja")  # may begin with a tag without being a page
 LFS_POINTER = b"version https://git-lfs"
-DTYPE_BITS = {
-    "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
-    "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
-    "I64": 64, "U64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
-}  # fmt: skip
 
 
-class NotAModel(ValueError):
-    """These bytes cannot be loaded as what their name says."""
+@dataclass(frozen=True)
+class Format:
+    """``sniff`` judges the first bytes, ``check`` an open file of so many bytes; both raise NotAModel.
+
+    ``check`` answers what is odd without being wrong, or not known here, as sentences.
+    """
+
+    suffixes: tuple[str, ...]
+    sniff: Callable[[bytes, str], None]
+    check: Callable[[BinaryIO, int, str], list[str]]
+
+
+FORMATS = (
+    Format(safetensors.SUFFIXES, safetensors.sniff, safetensors.check),
+    Format((".gguf",), gguf.sniff, gguf.check),
+)
 
 
 def check_structure(file: Path, name: str = "") -> list[str]:
@@ -43,16 +49,14 @@ def check_structure(file: Path, name: str = "") -> list[str]:
 def check_open(source: BinaryIO, size: int, name: str) -> list[str]:
     """Like check_structure, for an open file of `size` bytes."""
     if size == 0:
-        raise _no_model(name, "is empty")
+        raise no_model(name, "is empty")
     source.seek(0)
     head = source.read(SNIFFED)
     sniff(head, name)
-    if _is_safetensors(name):
-        return _check_safetensors(source, size, name)
-    if name.lower().endswith(".gguf"):
-        return _check_gguf(source, size, name)
-    if head.startswith(b"PK\x03\x04"):
-        _check_zip(source, size, name)
+    if known := _format_of(name):
+        return known.check(source, size, name)
+    if head.startswith(torch_archive.BEGINNING):
+        torch_archive.check(source, size, name)
     return []
 
 
@@ -60,112 +64,12 @@ def sniff(head: bytes, name: str) -> None:
     """Judge the first bytes only (at least 16 unless the file is shorter): what they cannot be the start of."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(PAGE_STARTS if name.lower().endswith(PROSE) else PAGE_STARTS + FRAGMENT_STARTS):
-        raise _no_model(name, "is a web page, not a model. Open its address in a browser to see what the host says")
+        raise no_model(name, "is a web page, not a model. Open its address in a browser to see what the host says")
     if head.startswith(LFS_POINTER):
-        raise _no_model(name, "is a Git LFS pointer, not the model itself")
-    if _is_safetensors(name):
-        _sniff_safetensors(head, name)
-    elif name.lower().endswith(".gguf") and head[:4] not in {b"GGUF", b"FUGG"}:
-        raise _no_model(name, "is no GGUF file")
+        raise no_model(name, "is a Git LFS pointer, not the model itself")
+    if known := _format_of(name):
+        known.sniff(head, name)
 
 
-def _is_safetensors(name: str) -> bool:
-    return name.lower().endswith((".safetensors", ".sft"))
-
-
-def _sniff_safetensors(head: bytes, name: str) -> None:
-    if head.startswith((b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-        raise _no_model(name, "is a PyTorch pickle that was given a safetensors name; ComfyUI cannot load it")
-    if len(head) < 9:
-        raise _no_model(name, "ends before its header is complete")
-    (length,) = struct.unpack("<Q", head[:8])
-    if not 2 <= length <= MAX_HEADER or head[8:9] != b"{":
-        raise _no_model(name, "does not begin with a safetensors header")
-
-
-def _check_safetensors(source: BinaryIO, size: int, name: str) -> list[str]:
-    source.seek(0)
-    (length,) = struct.unpack("<Q", source.read(8))
-    if 8 + length > size:
-        raise _no_model(name, "ends before its header is complete")
-    try:
-        header = json.loads(source.read(length))
-    except (ValueError, RecursionError):
-        raise _no_model(name, "has a header that cannot be read") from None
-    if not isinstance(header, dict):
-        raise _no_model(name, "has a header that cannot be read")
-    # Two underscores are the format's own: __metadata__, and what a later version may bring.
-    places = sorted(_tensor_place(key, entry, name) for key, entry in header.items() if not key.startswith("__"))
-    data = size - 8 - length
-    if max((end for _, end in places), default=0) > data:
-        raise _no_model(name, "is truncated: its header speaks of more bytes than it has")
-    return _unused_bytes(places, data, name)
-
-
-def _unused_bytes(places: list[tuple[int, int]], data: int, name: str) -> list[str]:
-    """Bytes that belong to no tensor, or to two: the format has none, and the safetensors library refuses the file."""
-    between = shared = reached = 0
-    for start, end in places:
-        between += max(0, start - reached)
-        shared += max(0, min(end, reached) - start)
-        reached = max(reached, end)
-    found = [
-        f"{count} byte{'s' if count > 1 else ''} {where}"
-        for count, where in ((between, "between its tensors"), (data - reached, "behind the last one"))
-        if count > 0
-    ]
-    odd = [f"{' and '.join(found)} that belong to nothing"] if found else []
-    if shared:
-        odd.append("tensors that share their bytes")
-    if not odd:
-        return []
-    return [
-        f"{name} has {', and '.join(odd)}. Its bytes are kept as its source has them, but programs may refuse to load "
-        "it: if so, look for another copy."
-    ]
-
-
-def _tensor_place(key: str, entry: object, name: str) -> tuple[int, int]:
-    """Where a tensor's bytes begin and end behind the header; the entry is checked on the way."""
-    broken = _no_model(name, f"has a broken entry for “{key[:60]}” in its header")
-    if not isinstance(entry, dict):
-        raise broken
-    offsets, shape, dtype = entry.get("data_offsets"), entry.get("shape"), entry.get("dtype")
-    if not (_are_sizes(offsets) and _are_sizes(shape)) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise broken
-    if dtype in DTYPE_BITS:
-        bits = DTYPE_BITS[dtype]
-        for length in shape:
-            bits *= length
-        if (bits + 7) // 8 != offsets[1] - offsets[0]:
-            raise broken
-    return int(offsets[0]), int(offsets[1])
-
-
-def _are_sizes(value: object) -> TypeGuard[list[int]]:
-    return isinstance(value, list) and all(isinstance(item, int) and item >= 0 for item in value)
-
-
-def _check_gguf(source: BinaryIO, size: int, name: str) -> list[str]:
-    try:
-        end = end_of_tensors(source, size)
-    except BrokenGguf:
-        raise _no_model(name, "is truncated: it ends before its GGUF header is complete") from None
-    except UnknownGguf as unknown:
-        return [
-            f"{name} has a GGUF header of a kind not known here ({unknown}), so whether it is whole was not judged."
-        ]
-    if end > size:
-        raise _no_model(name, "is truncated: its header speaks of more bytes than it has")
-    return []
-
-
-def _check_zip(source: BinaryIO, size: int, name: str) -> None:
-    """A PyTorch checkpoint is a zip archive; a truncated one has lost the directory at its end."""
-    source.seek(max(0, size - 65_557))
-    if b"PK\x05\x06" not in source.read():
-        raise _no_model(name, "is truncated: the end of the archive is missing")
-
-
-def _no_model(name: str, what: str) -> NotAModel:
-    return NotAModel(f"{name} {what}.")
+def _format_of(name: str) -> Format | None:
+    return next((known for known in FORMATS if name.lower().endswith(known.suffixes)), None)

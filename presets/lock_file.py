@@ -15,15 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
+from downloads.configured_hosts import configured_hosts
 from downloads.inventory.scan import canonical, models_index
 from downloads.inventory.state import vouches
 from downloads.models import ModelFile
 from downloads.queue import Outcome, are_gated, ask_for
 from downloads.transfer import TransferError, parse_model_path
 from extension_points import WantedFile
-from hosts.huggingface import Hub
 from volumes.file_names import composed, on_one_line, shown
 from webclient.url_policy import is_signed
 from workflowfiles.names import clean_url, url_problem
@@ -33,7 +31,6 @@ LOCK_MAX = 16 * 2**20  # bytes
 FILES_MAX = 20_000
 SHA256 = re.compile(r"[0-9a-f]{64}")
 LARGEST = 2**50  # bytes; a larger size in a lock is a slip
-RESOLVE = re.compile(r"(/resolve/)[^/]+(/)")  # on the Hub, a revision
 
 
 class BadLock(ValueError):
@@ -78,7 +75,7 @@ def export(paths: Iterable[str] | None = None) -> Export:
         if record and is_signed(record.url):
             left_out.append(f"{found.path}. Its address holds a signature, which is yours and ends.")
         elif known and record and vouches(record, found):
-            files[path] = LockedFile(path, _pinned(record.url, record.commit), record.size, record.sha256)
+            files[path] = _locked(path, record)
         elif known:
             unverified.append(found.path)
             left_out.append(f"{found.path}. It changed since it was recorded, so verify first: run verify_models.")
@@ -87,18 +84,17 @@ def export(paths: Iterable[str] | None = None) -> Export:
     return Export(list(files.values()), left_out, unverified)
 
 
+def _locked(path: str, record: ModelFile) -> LockedFile:
+    pinned = configured_hosts().of(record.url).pinned(record.url, record.commit)
+    return LockedFile(path, pinned, record.size, record.sha256)
+
+
 def _may_be_locked(path: str) -> bool:
     try:
         parse_model_path(on_one_line(path).replace("\\", "-"))  # of a name that is no text, or has line breaks
     except TransferError:
         return False
     return True
-
-
-def _pinned(url: str, commit: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{7,64}", commit) or not Hub(settings.HF_ENDPOINT).is_its_address(url):
-        return url
-    return RESOLVE.sub(rf"\g<1>{commit}\g<2>", url, count=1)
 
 
 def to_text(files: Iterable[LockedFile]) -> str:

@@ -14,7 +14,8 @@ from downloads.inventory.state import vouches
 from downloads.models import DownloadHistory, ModelFile, RemoteFile
 from downloads.queue import are_gated, ask_for
 from extension_points import WantedFile
-from modelfiles.structure import NotAModel, check_structure
+from modelfiles.errors import NotAModel
+from modelfiles.structure import check_structure
 from presets.catalogue import catalogue
 from volumes.checksum import sha256_of
 

@@ -12,7 +12,9 @@ import requests
 from django.views.decorators.debug import sensitive_variables
 
 from downloads.transfer import Options
-from hosts.huggingface import Hub, HubCredentials, whoami
+from hosts.huggingface.addresses import Hub
+from hosts.huggingface.host import HuggingFace
+from hosts.huggingface.tokens import whoami
 from webclient.client import NETWORK_ERRORS, WebClient, explain
 from webclient.errors import TransferError
 
@@ -59,7 +61,7 @@ def ask(endpoint: str, token: str, *, allow_private_hosts: bool = False) -> Iden
         allow_private_hosts=allow_private_hosts, connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
     )
     try:
-        with WebClient(options, HubCredentials(hub, token)) as client, whoami(client, hub) as answer:
+        with WebClient(options, HuggingFace(endpoint, token)) as client, whoami(client, hub) as answer:
             _refuse_by_status(answer.status_code, host)
             body = _read(answer, host)
     except TransferError as refusal:

@@ -95,7 +95,7 @@ PLACES: list[tuple[Callable[[ast.AST], bool], set[str]]] = [
     (attaches_a_token, {"webclient.client"}),
     # ComfyUI beside us is no host of models: it has a client of its own, and it never gets a token.
     (opens_connections, {"webclient.client", "comfyui.client"}),
-    (asks_who_a_token_is, {"hosts.huggingface"}),
+    (asks_who_a_token_is, {"hosts.huggingface.tokens"}),
     # The import of the older dashboard writes ended rows.
     (creates_installs, {"downloads.queue", "comfydash.recovery.older_dashboard"}),
     (parks_for_a_token, {"downloads.queue"}),

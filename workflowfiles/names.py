@@ -6,22 +6,11 @@ import re
 import unicodedata
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from hosts.huggingface import Hub
+from hosts.huggingface.addresses import Hub
+from modelfiles.suffixes import CHOOSABLE
 from webclient.url_policy import address_problem, without_secrets, without_signature
 
 HUB = Hub("https://huggingface.co")  # a mirror's own links get their form when they are fetched
-MODEL_EXTENSIONS = (
-    ".safetensors",
-    ".sft",
-    ".ckpt",
-    ".pt",
-    ".pt2",
-    ".pth",
-    ".bin",
-    ".pkl",
-    ".gguf",
-    ".onnx",
-)
 LONGEST_NAME = 400  # characters; a longer string is a prompt that happens to end like a file
 LONGEST_URL = 2048
 # Names that say nothing of the content: hundreds of repositories have a file of this name.
@@ -33,7 +22,7 @@ def is_model_name(value: str) -> bool:
     """Whether a widget value reads like a model file."""
     return (
         len(value) <= LONGEST_NAME
-        and value.rstrip().lower().endswith(MODEL_EXTENSIONS)
+        and value.rstrip().lower().endswith(CHOOSABLE)
         and "\n" not in value
         and "://" not in value
     )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from django import template
+from django.conf import settings
 from django.contrib.messages.storage.base import Message
 from django.templatetags.static import static
 from django.utils import timezone
@@ -79,6 +80,14 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("comfydash/icons.svg"), name
     )
+
+
+@register.simple_tag
+@cache
+def script_modules() -> list[str]:
+    """All modules of the script: a browser that is told of them at once does not fetch one after the other."""
+    folder = settings.BASE_DIR / "static" / "comfydash"
+    return [static(f"comfydash/{file.name}") for file in sorted(folder.glob("*.js"))]
 
 
 @register.filter

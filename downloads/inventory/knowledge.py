@@ -30,7 +30,8 @@ from downloads.inventory.state import (
 )
 from downloads.models import ModelFile, RemoteFile
 from downloads.transfer import LINK_SUFFIX, partial_bytes
-from modelfiles.structure import NotAModel, check_structure
+from modelfiles.errors import NotAModel
+from modelfiles.structure import check_structure
 
 __all__ = ["BROKEN", "CONFLICT", "HERE", "MISSING", "PARTIAL", "UNVERIFIED", "Knowledge", "Record", "is_here"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from modelfiles.structure import NotAModel
+from modelfiles.errors import NotAModel
 from webclient.errors import TransferError
 
 

@@ -13,7 +13,7 @@ from downloads.transfer.disk.confined import open_confined, stat_confined, stora
 from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space_needed import check_reserve, check_room, without_room
 from downloads.transfer.errors import RangeRefused, no_model_is_a_refusal
-from downloads.transfer.locate import locate, web_client
+from downloads.transfer.locate import hosts_of, locate
 from downloads.transfer.part.file import PART_SUFFIX, Partial, discard_partial, partial_bytes
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.part.journal import Identity
@@ -26,7 +26,7 @@ from downloads.transfer.segments.tuner import Tuner
 from downloads.transfer.source import Source, SourceChanged
 from downloads.transfer.types import Options, Published, Tick, Wanted
 from hosts.answers import Facts, Located
-from hosts.huggingface import Hub
+from hosts.registry import Hosts
 from modelfiles.structure import check_open
 from volumes.checksum import sha256_of_open
 from webclient.client import WebClient
@@ -49,9 +49,10 @@ def fetch(
     """
     wanted = replace(wanted, path=_checked(wanted))
     place = wanted.root / wanted.path
-    with web_client(options) as client:
+    hosts = hosts_of(options)
+    with WebClient(options, hosts) as client:
         try:
-            return Transfer(client, wanted, options, tick, facts).run(publish)
+            return Transfer(client, hosts, wanted, options, tick, facts).run(publish)
         except OSError as error:  # a disk that fails in a way that has no name yet, a folder that vanished
             sentence = f"{place} could not be written: {error.strerror or error}. Check the volume, then retry."
             raise storage_refusal(error, place) or TransferError(sentence, reason="not_writable") from error
@@ -70,9 +71,10 @@ def _checked(wanted: Wanted) -> str:
 
 
 class Transfer:
-    def __init__(self, client: WebClient, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None) -> None:
-        self.client, self.wanted, self.options, self.earlier = client, wanted, options, facts
-        self.hub = Hub(options.hub_endpoint)
+    def __init__(
+        self, client: WebClient, hosts: Hosts, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None
+    ) -> None:
+        self.client, self.hosts, self.wanted, self.options, self.earlier = client, hosts, wanted, options, facts
         self.warnings: list[str] = []
         self.fetched = 0  # bytes received by this call
         self.changes = 0
@@ -86,7 +88,7 @@ class Transfer:
     def run(self, publish: Publish | None) -> Published:
         self.backoff.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
         self.backoff.bytes_total = self.earlier.size if self.earlier else None
-        place = self.backoff.through(lambda: locate(self.client, self.hub, self.wanted.url))
+        place = self.backoff.through(lambda: locate(self.client, self.hosts, self.wanted.url))
         self._check_expected(place.facts)
         self.backoff.bytes_total = place.facts.size
         if place.facts.warning:
@@ -107,7 +109,7 @@ class Transfer:
                 self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
             self._furthest = self.backoff.bytes_done = partial.bytes_done
             try:
-                return self._bring(partial, Source(self.client, self.hub, place), publish)
+                return self._bring(partial, Source(self.client, self.hosts, place), publish)
             except TransferError as refusal:
                 if refusal.reason in {"not_a_model", "checksum_mismatch"} and not refusal.retry:
                     partial.discard()  # these bytes are good for nothing

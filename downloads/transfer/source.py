@@ -10,11 +10,12 @@ import requests
 from urllib3.response import HTTPResponse
 
 from downloads.transfer.errors import LinkExpired, RangeRefused
-from downloads.transfer.locate import REDIRECTS, locate
+from downloads.transfer.locate import locate
 from downloads.transfer.part.journal import Identity
 from hosts import direct
 from hosts.answers import TRANSIENT_STATUSES, Facts, Located, busy_error, has_expired
-from hosts.huggingface import Hub
+from hosts.direct import REDIRECTS
+from hosts.registry import Hosts
 from webclient.client import WebClient, compression, is_page, number
 from webclient.errors import TransferError, Transient
 from webclient.url_policy import next_hop, origin, shown
@@ -34,9 +35,9 @@ class SourceChanged(Exception):
 
 
 class Source:
-    def __init__(self, client: WebClient, hub: Hub, place: Located) -> None:
+    def __init__(self, client: WebClient, hosts: Hosts, place: Located) -> None:
         self.client = client
-        self.hub = hub
+        self.hosts = hosts
         self.place = place
         self._lock = threading.Lock()
         self._stale = False
@@ -60,7 +61,7 @@ class Source:
             self._stale = self._stale or place is self.place
 
     def _renew(self) -> None:
-        fresh = locate(self.client, self.hub, self.facts.url)
+        fresh = locate(self.client, self.hosts, self.facts.url)
         known, now = Identity.of(self.facts), Identity.of(fresh.facts)
         # A host that says nothing but the size: a link that ended is no reason to start over again and again.
         if not now.same_bytes(known) and not (now == known and now.size is not None and now.says_nothing):
@@ -161,7 +162,7 @@ class Source:
 
     def _ask_again(self, place: Located) -> Located:
         """What the original address has now, provably the bytes we have; SourceChanged when it is not."""
-        fresh = locate(self.client, self.hub, place.facts.url)
+        fresh = locate(self.client, self.hosts, place.facts.url)
         known, now = Identity.of(place.facts), Identity.of(fresh.facts)
         if not now.same_bytes(known) and not _differ_by_machine(fresh.facts, place.facts):
             raise SourceChanged(fresh)

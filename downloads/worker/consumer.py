@@ -10,6 +10,7 @@ from typing import Any
 from huey import RedisHuey, SqliteHuey
 from huey.consumer import Consumer
 
+from downloads.worker.redis_queue import RedisQueue
 from volumes.files import make_private
 
 POLL_SECONDS = 0.3  # seconds between two looks for a signal: so much later a stop begins
@@ -46,5 +47,9 @@ class SqliteWorkerHuey(SqliteHuey):
 
 
 class RedisWorkerHuey(RedisHuey):
+    storage_class = RedisQueue
+
     def create_consumer(self, **options: Any) -> Consumer:
-        return _remember(super().create_consumer(**options))
+        consumer = _remember(super().create_consumer(**options))
+        self.storage.work_for(consumer.stop_flag)
+        return consumer

@@ -8,24 +8,24 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, connections
-from django.utils import timezone
+from django.db.models.functions import Now
 
-from downloads.models import WorkerState
+from downloads.models import Worker, WorkerState
 from volumes import held_file
 
 log = logging.getLogger(__name__)
 
 LIMIT = float(os.environ.get("COMFYDASH_HEARTBEAT_LIMIT", "30"))  # the supervisor's; lowered by tests only
 INTERVAL = min(5.0, LIMIT / 6)  # seconds between beats
-DEAD_AFTER = 30.0  # seconds without a beat after which the dashboard calls the worker dead
 HUNG_AFTER = 60.0  # seconds without a tick while bytes flow: two a second are the rule, but volumes pause for a while
 LOST_AFTER = 120.0  # seconds for everything else: one look at a slow volume may take that long
 
+NAME = uuid4().hex  # of this process among the workers of its database
 _due: float | None = None  # monotonic time by which the running install has to give the next sign of life
 
 
@@ -65,11 +65,10 @@ def touch_file() -> None:
 def touch_row() -> None:
     if hangs():
         return
+    host, pid = socket.gethostname(), os.getpid()
     try:
-        WorkerState.objects.update_or_create(
-            pk=WorkerState.ONLY,
-            defaults={"seen_at": timezone.now(), "host": socket.gethostname(), "pid": os.getpid()},
-        )
+        Worker.beat(NAME, host, pid, settings.VERSION)
+        WorkerState.objects.update_or_create(pk=WorkerState.ONLY, defaults={"seen_at": Now(), "host": host, "pid": pid})
     except DatabaseError as error:
         log.warning("No heartbeat row: %s", error)
 
@@ -88,8 +87,10 @@ def start(stop: threading.Event) -> None:
 
 
 def worker_status() -> dict[str, Any]:
-    """``{alive, seen_at}`` for heartbeats, pages and /healthz."""
-    state = WorkerState.objects.filter(pk=WorkerState.ONLY).first()
-    seen_at = state.seen_at if state else None
-    alive = seen_at is not None and timezone.now() - seen_at < timedelta(seconds=DEAD_AFTER)
-    return {"alive": alive, "seen_at": seen_at.isoformat().replace("+00:00", "Z") if seen_at else None}
+    """``{alive, seen_at}`` for heartbeats, pages and /healthz: whether any worker lives, and when one was seen last."""
+    alive = Worker.objects.seen_recently().first()
+    newest = alive or Worker.objects.first()
+    return {
+        "alive": alive is not None,
+        "seen_at": newest.seen_at.isoformat().replace("+00:00", "Z") if newest else None,
+    }

@@ -10,10 +10,8 @@ import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
+from downloads.configured_hosts import configured_hosts
 from downloads.models import DownloadHistory, FileStatus
-from hosts.huggingface import Hub
 
 ENDED_FILES = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
 LONGEST = 900.0  # seconds; a host that asks for more is asked again after that
@@ -49,4 +47,4 @@ def forget() -> None:
 
 
 def host_of(url: str) -> str:
-    return urlsplit(Hub(settings.HF_ENDPOINT).canonical(url)).netloc.rpartition("@")[2].lower()
+    return urlsplit(configured_hosts().canonical(url)).netloc.rpartition("@")[2].lower()

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.log import log_response
 
 from comfydash.health import healthz
-from downloads.models import WorkerState
+from downloads.models import Worker
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,8 @@ def client() -> Client:
 
 def worker_seen(seconds_ago: float) -> None:
     seen_at = timezone.now() - timedelta(seconds=seconds_ago)
-    WorkerState.objects.update_or_create(pk=WorkerState.ONLY, defaults={"seen_at": seen_at})
+    facts = {"host": "pod-1", "pid": 7, "version": "0.1.0", "started_at": seen_at, "seen_at": seen_at}
+    Worker.objects.create(name="a worker", **facts)
 
 
 def test_all_is_well(client):
@@ -50,7 +51,7 @@ def test_a_worker_that_never_was_is_down(client):
 
 def test_a_database_without_tables_is_down(client):
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE worker_state RENAME TO away")
+        cursor.execute("ALTER TABLE worker RENAME TO away")
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["database"]) == (503, "down")
 

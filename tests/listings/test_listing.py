@@ -1,5 +1,7 @@
 """Pages of cards: one after the other, or as many as are shown already."""
 
+from __future__ import annotations
+
 import pytest
 
 from listings.listing import MOST_PAGES, page_of

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelfiles.structure import NotAModel, check_structure
+from modelfiles.errors import NotAModel
+from modelfiles.structure import check_structure
 from tests.downloads.transfer.conftest import Bringer
 from tests.fakehub import FakeHub, gguf_bytes, safetensors_bytes
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from modelfiles.suffixes import LOADABLE
 from webclient.errors import TransferError
 
-MODEL_EXTENSIONS = (
-    *(".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".onnx", ".pkl", ".engine", ".trt"),
-    *(".npz", ".npy", ".model", ".msgpack", ".h5", ".tflite", ".onnx_data", ".onnx.data"),
-)
 # .csv: lists of tags; .zip: stored as it is, never unpacked.
 COMPANION_EXTENSIONS = (
     *(".json", ".txt", ".yaml", ".yml", ".md", ".jinja", ".vocab", ".spm", ".tiktoken"),
@@ -39,7 +36,7 @@ def parse_model_path(text: str) -> str:
     names = path.split("/")
     for name in names:
         _check_name(text, name)
-    if not names[-1].lower().endswith(MODEL_EXTENSIONS + COMPANION_EXTENSIONS):
+    if not names[-1].lower().endswith(LOADABLE + COMPANION_EXTENSIONS):
         raise _forbidden(text, "does not end like a model file")
     return path
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+import socket
+from datetime import timedelta
 
-from downloads.models import WorkerState
+import pytest
+from django.utils import timezone
+
+from downloads.models import Worker
 from downloads.worker import heartbeat
 
 pytestmark = pytest.mark.django_db
@@ -32,9 +37,9 @@ def beats(settings) -> tuple[bool, bool]:
     """Whether it touches file and row now."""
     file = settings.DATA_DIR / "worker.heartbeat"
     file.unlink(missing_ok=True)
-    WorkerState.objects.all().delete()
+    Worker.objects.all().delete()
     heartbeat.beat()
-    return file.exists(), WorkerState.objects.exists()
+    return file.exists(), Worker.objects.exists()
 
 
 BOTH, NEITHER = (True, True), (False, False)
@@ -62,3 +67,26 @@ def test_a_look_at_a_slow_volume_may_take_two_minutes(clock, settings):
     assert beats(settings) == BOTH
     clock.now += 2
     assert beats(settings) == NEITHER
+
+
+def test_a_worker_is_named_and_one_that_was_not_seen_for_a_day_is_forgotten(clock, settings):
+    heartbeat.touch_row()
+    own = Worker.objects.get()
+    assert (own.host, own.pid, own.version) == (socket.gethostname(), os.getpid(), settings.VERSION)
+    day_ago = own.seen_at - timedelta(days=1, seconds=1)
+    Worker.objects.update(name="gone", seen_at=day_ago)
+
+    heartbeat.touch_row()
+
+    assert [worker.name for worker in Worker.objects.all()] == [heartbeat.NAME]
+
+
+def test_workers_live_by_the_clock_of_the_database(clock, settings):
+    heartbeat.touch_row()
+    assert heartbeat.worker_status()["alive"]
+    for elsewhere in (timedelta(minutes=-3), timedelta(minutes=3)):
+        moment = timezone.now() + elsewhere
+        Worker.objects.update(seen_at=moment)
+        assert heartbeat.worker_status() == {"alive": False, "seen_at": moment.isoformat().replace("+00:00", "Z")}
+        heartbeat.touch_row()
+        assert heartbeat.worker_status()["alive"]

@@ -17,7 +17,6 @@ from downloads.models import DownloadFile, ModelFile, RemoteFile
 from downloads.worker.drain import drain_queue
 from presets.catalogue import catalogue
 from presets.install import install
-from presets.lock_file import _pinned
 from tests.fakehub import FakeHub, safetensors_bytes
 from tests.presets.makers import file, preset, write_catalogue
 from workflowfiles.names import clean_url, url_key
@@ -87,12 +86,6 @@ def test_account_secrets_of_a_catalogue_are_left_out_with_a_warning() -> None:
 )
 def test_only_the_hub_has_a_page_of_a_repository(url: str, page: str) -> None:
     assert queue_page.repository_page(url) == page
-
-
-def test_only_the_hub_has_commits_to_pin_to() -> None:
-    other = "https://h.example/o/r/resolve/main/x"
-    assert _pinned(other, "a" * 40) == other
-    assert _pinned("https://huggingface.co/o/r/resolve/main/x", "a" * 40).endswith(f"/resolve/{'a' * 40}/x")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ import pytest
 
 from downloads.transfer import partial_bytes, probe
 from hosts.answers import expiry
-from hosts.huggingface import Hub
+from hosts.huggingface.addresses import Hub
 from tests.downloads.transfer.conftest import Bringer, quick
 from tests.downloads.transfer.stories.odd_server import Talk, odd_server
 from tests.fakehub import FakeHub

@@ -1,0 +1,1 @@
+"""The Hub of Hugging Face, or a mirror of it."""

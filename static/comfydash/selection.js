@@ -1,0 +1,44 @@
+// Selecting several cards or files: what is ticked, how many and how large, in the bar with the actions for all.
+// A tick is kept by its value, so that it is still there when its card has been fetched anew.
+
+import { all, first, on, write } from "./dom.js";
+import { size } from "./sizes.js";
+
+const ticked = new Set();
+
+export function clearSelection() {
+  ticked.clear();
+  showSelection();
+}
+
+function showSelection() {
+  const bar = first("[data-selection]");
+  if (!bar) return;
+  const boxes = all("[data-bytes]");
+  boxes.forEach((box) => { box.checked = ticked.has(box.value); });
+  const chosen = boxes.filter((box) => box.checked);
+  bar.hidden = !chosen.length;
+  write(first("[data-chosen]", bar), `${chosen.length} selected`);
+  write(first("[data-chosen-bytes]", bar), sizesOf(chosen));
+}
+
+function sizesOf(chosen) {
+  const sum = (name) => size(chosen.reduce((bytes, box) => bytes + Number(box.dataset[name] || 0), 0));
+  const isToInstall = chosen.some((box) => box.dataset.missing !== undefined);
+  return isToInstall ? `${sum("missing")} to fetch, ${sum("bytes")} in all` : `frees ${sum("bytes")}`;
+}
+
+function changed({ target }) {
+  if (!target.matches("[data-bytes]")) return;
+  if (target.checked) ticked.add(target.value);
+  else ticked.delete(target.value);
+  showSelection();
+}
+
+export function watchSelection() {
+  on("change", changed);
+  on("htmx:afterSettle", showSelection);
+  on("click", (event) => { if (event.target.closest("[data-clear-selection]")) clearSelection(); });
+  all("[data-bytes]:checked").forEach((box) => ticked.add(box.value)); // what the browser kept over a reload
+  showSelection();
+}

@@ -1,0 +1,249 @@
+"""A Redis that hangs, dies or comes back: requests, transfers and pages go on, and the news come back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from websockets.sync.client import ClientConnection, connect
+
+from comfydash.redis_channel_layer import RedisLayer
+from downloads.worker.redis_queue import RedisQueue
+from tests.comfydash.serving import Serve, serving, wait_for
+from tests.comfydash.stories.test_socket import CATALOGUE, KEY
+from tests.fakehub import FakeHub
+from tests.scale.conftest import _free_port, _wait_for_port
+from tests.scale.tcp_proxy import TcpProxy
+
+pytestmark = [pytest.mark.redis, pytest.mark.slow]
+BEARER = {"Authorization": f"Bearer {KEY}"}
+MINUTE = 60  # seconds after which a wait counts as one without an end
+
+
+class RedisServer:
+    """One that a test may stop, kill and start again."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=tempfile.gettempdir(),
+        )
+        _wait_for_port(self.port)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def server(redis_url: str) -> Iterator[RedisServer]:  # redis_url skips where there is none
+    server = RedisServer()
+    yield server
+    server.process.send_signal(signal.SIGCONT)
+    server.kill()
+
+
+@pytest.fixture
+def proxy(server: RedisServer) -> Iterator[TcpProxy]:
+    with TcpProxy(server.port) as proxy:
+        yield proxy
+
+
+def url(proxy: TcpProxy) -> str:
+    return f"redis://127.0.0.1:{proxy.port}/0"
+
+
+# --- The parts, each for itself -----------------------------------------------------------------------------------
+
+
+def test_a_worker_keeps_for_itself_what_a_hanging_redis_does_not_take(proxy: TcpProxy) -> None:
+    queue = RedisQueue("hanging", url(proxy))
+    queue.work_for(threading.Event())
+    queue.enqueue(b"first")
+    assert queue.dequeue() == b"first"
+    proxy.hang()
+
+    queue.enqueue(b"second")
+    assert queue.dequeue() == b"second"
+    assert queue.peek_many(["anything"]) == {}
+    proxy.heal()
+    wait_for(lambda: sent_and_received(queue, b"third"), MINUTE)
+
+
+def test_elsewhere_it_is_dropped_and_nothing_is_raised(proxy: TcpProxy) -> None:
+    queue = RedisQueue("dropped", url(proxy))
+    proxy.cut()
+    queue.enqueue(b"lost")
+    assert queue.dequeue() is None
+    proxy.heal()
+    wait_for(lambda: sent_and_received(queue, b"after"), MINUTE)
+
+
+def sent_and_received(queue: RedisQueue, data: bytes) -> bool:
+    queue.enqueue(data)
+    return queue.dequeue() == data
+
+
+@pytest.mark.parametrize("trouble", ["cut", "hang"])
+def test_who_receives_goes_on_after_redis_was_away(
+    proxy: TcpProxy, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("comfydash.redis_channel_layer.LATE_SECONDS", 0.2)
+    monkeypatch.setattr(RedisLayer, "brpop_timeout", 1)
+
+    async def story() -> None:
+        layer = RedisLayer(url(proxy))
+        channel = await layer.new_channel()
+        await layer.group_add("pages", channel)
+        receiving = asyncio.ensure_future(layer.receive(channel))
+        await asyncio.sleep(0)
+        {"cut": proxy.cut, "hang": proxy.hang}[trouble]()
+        while layer._receiving.worth_a_try:
+            await asyncio.sleep(0.01)
+        await layer.group_send("pages", {"type": "lost"})
+        assert not receiving.done()
+        proxy.heal()
+        async with asyncio.timeout(MINUTE):
+            while not receiving.done():
+                await layer.group_add("pages", channel)
+                await layer.group_send("pages", {"type": "news"})
+                await asyncio.wait([receiving], timeout=0.1)
+        assert receiving.result()["type"] in {"news", "lost"}
+        await layer.close_pools()
+
+    asyncio.run(story())
+
+
+# --- A whole dashboard --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[FakeHub]:
+    with FakeHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def start(proxy: TcpProxy, hub: FakeHub, tmp_path: Path) -> Iterator[Callable[..., Serve]]:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/presets.yaml").write_text(CATALOGUE)
+    variables = {
+        "REDIS_URL": url(proxy),
+        "HF_ENDPOINT": hub.url,
+        "COMFYDASH_API_KEY": KEY,
+        "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
+    }
+    opened: list[Any] = []
+
+    def run(*arguments: str) -> Serve:
+        context = serving(tmp_path, *arguments, **variables)
+        opened.append(context)
+        serve = context.__enter__()
+        assert serve.url
+        return serve
+
+    yield run
+    proxy.heal()
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+def page(serve: Serve) -> ClientConnection:
+    address = serve.url.replace("http://", "ws://") + "/ws/dashboard"
+    return connect(address, additional_headers=BEARER, proxy=None, open_timeout=MINUTE)
+
+
+def hear(opened: ClientConnection, kind: str) -> dict[str, Any]:
+    message: dict[str, Any] = {}
+    while message.get("type") != kind:
+        message = json.loads(opened.recv(timeout=MINUTE))
+    return message
+
+
+def change_the_theme(serve: Serve) -> None:
+    now = requests.get(f"{serve.url}/api/settings", headers=BEARER, timeout=MINUTE).json()["theme"]
+    body = {"key": "theme", "value": "light" if now == "dark" else "dark"}
+    requests.patch(f"{serve.url}/api/settings", json=body, headers=BEARER, timeout=MINUTE).raise_for_status()
+
+
+def hears_news_again(serve: Serve, opened: ClientConnection) -> bool:
+    change_the_theme(serve)
+    try:
+        return bool(json.loads(opened.recv(timeout=1))["type"] == "activity")
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("trouble", ["hang", "stop", "kill"])
+def test_requests_are_answered_and_pages_beat_while_redis_is_away(
+    start: Callable[..., Serve], proxy: TcpProxy, server: RedisServer, trouble: str
+) -> None:
+    serve = start("--no-worker")
+    away, back = {
+        "hang": (proxy.hang, proxy.heal),
+        "stop": (
+            lambda: server.process.send_signal(signal.SIGSTOP),
+            lambda: server.process.send_signal(signal.SIGCONT),
+        ),
+        "kill": (server.kill, server.start),  # it comes back empty
+    }[trouble]
+    with page(serve) as opened:
+        hear(opened, "snapshot")
+        wait_for(lambda: hears_news_again(serve, opened), MINUTE)
+        away()
+        try:
+            for _ in range(5):
+                change_the_theme(serve)
+            answer = requests.post(f"{serve.url}/api/presets/ONE/install", headers=BEARER, timeout=MINUTE)
+            assert answer.json()["status"] == "queued"
+            assert hear(opened, "heartbeat")["queue"] == ["ONE"]
+            with page(serve) as another:
+                assert hear(another, "snapshot")["queue"] == ["ONE"]
+        finally:
+            back()
+        wait_for(lambda: hears_news_again(serve, opened), 2 * MINUTE)
+    assert serve.output.count("Redis does not answer") >= 1
+
+
+def test_an_install_runs_to_its_end_while_redis_hangs(
+    start: Callable[..., Serve], proxy: TcpProxy, hub: FakeHub
+) -> None:
+    """Asked for before Redis hangs, and asked for while it does; the worker is never replaced."""
+    serve = start()
+    serve.wait_until_healthy()
+    worker = serve.child("worker")
+    file = hub.add_file("org/one", "one.safetensors", size=12_000_000)
+    gate = hub.gate(file, at_byte=6_000_000)
+    requests.post(f"{serve.url}/api/presets/ONE/install", headers=BEARER, timeout=MINUTE)
+    assert gate.reached.wait(MINUTE)
+    proxy.hang()
+    gate.open()
+    hub.heal()
+    wait_for(lambda: status(serve) == "completed", 2 * MINUTE, "completed")
+
+    requests.delete(f"{serve.url}/api/presets/ONE/files", headers=BEARER, timeout=MINUTE).raise_for_status()
+    requests.post(f"{serve.url}/api/presets/ONE/install", headers=BEARER, timeout=MINUTE)
+    wait_for(lambda: status(serve) == "completed", 3 * MINUTE, "completed once more")
+    assert serve.child("worker") == worker
+    assert os.getpgid(worker)
+
+
+def status(serve: Serve) -> str:
+    answer = requests.get(f"{serve.url}/api/presets/ONE/status", headers=BEARER, timeout=MINUTE)
+    return str(answer.json().get("status", ""))
