@@ -167,7 +167,8 @@ def test_a_line_of_the_table_is_a_control_on_the_page_and_a_field_of_the_api(own
     answer = owner.get("/api/settings").json()
     assert (answer[key], answer["sources"][key]) == (DEFAULTS[key], "default")
     if preference.env:
-        monkeypatch.setenv(preference.env, preference.shown(preference.default) or "1GB")
+        example = {"disk_quota": "200GB", "comfyui_public_url": "https://comfy.example"}.get(key)
+        monkeypatch.setenv(preference.env, example or preference.shown(preference.default))
         assert preferences.source(key) == "env"
         assert env.unknown(preferences.variables()) == []
 
