@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_nobody_looked_for_a_while(comfy: FakeComfy, watched: Poller) -> None:
     watched.step()
     ComfyState.objects.update(checked_at=timezone.now() - status.STALE * 2)
     assert (status.current().state, status.current().sentence) == ("unknown", status.SENTENCES["stale"])
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_what_a_worker_saw_whose_clock_is_off_is_news_all_the_same(
+    comfy: FakeComfy, watched: Poller, monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    now = timezone.now
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(timezone, "now", lambda: now() + timedelta(minutes=minutes))
+        watched.step()
+    assert status.current().is_up
 
 
 def test_node_types_templates_and_folders_are_asked_once_per_start(comfy: FakeComfy, watched: Poller) -> None:

@@ -35,6 +35,15 @@ def test_the_wait_ends(client, password):
     assert not LoginAttempt.objects.exists()
 
 
+@pytest.mark.parametrize("minutes", [-20, 3])
+def test_wrong_ones_at_a_machine_whose_clock_is_off_count_too(client, password, monkeypatch, minutes):
+    now = timezone.now
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(timezone, "now", lambda: now() + timedelta(minutes=minutes))
+        assert guess(client, 3) == [200] * 3
+    assert guess(client, 3) == [200, 200, 429]
+
+
 def test_the_right_one_forgives_the_slips_before(client, password):
     guess(client, 4)
     client.post("/login/", {"password": password})
