@@ -44,6 +44,8 @@ def data_folder(**kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def secret_key(**kwargs: Any) -> list[CheckMessage]:
     """comfydash.E002: each process would have a key of its own; comfydash.W002: others can read it."""
+    if settings.SECRET_KEY_GIVEN:
+        return []
     file = settings.DATA_DIR / "secret_key"
     try:
         mode = file.stat().st_mode
@@ -68,6 +70,21 @@ def secret_key(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(TAG)
+def secret_key_of_several(**kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W012: no second machine can join."""
+    if settings.SECRET_KEY_GIVEN or not settings.DATABASE_URL:
+        return []
+    return [
+        Warning(
+            f"The secret key stands in {settings.DATA_DIR / 'secret_key'}: a web or worker with another data folder "
+            "cannot share this database.",
+            hint="Before you start one, set COMFYDASH_SECRET_KEY to what that file holds, here and there.",
+            id="comfydash.W012",
+        )
+    ]
 
 
 @register(TAG)

@@ -28,11 +28,21 @@ KNOWN = frozenset(
     for name in (
         *("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS", "PRESETS_FILE", "PRESETS_URL"),
         *("WORKFLOW_DIRS", "PASSWORD", "AUTH", "API_KEY", "ALLOWED_HOSTS", "TRUSTED_ORIGINS", "TRUSTED_PROXIES"),
-        *("TLS_ONLY", "DISK_QUOTA", "DISK_RESERVE", "CONNECTIONS", "RATE_LIMIT", "ALLOW_PRIVATE_HOSTS", "RUN_DIR"),
+        *(
+            "SECRET_KEY",
+            "TLS_ONLY",
+            "DISK_QUOTA",
+            "DISK_RESERVE",
+            "CONNECTIONS",
+            "RATE_LIMIT",
+            "ALLOW_PRIVATE_HOSTS",
+            "RUN_DIR",
+        ),
+        "SECRET_KEY",
         *("HEARTBEAT_LIMIT", "PULSE_LIMIT", "PARENT_WATCH", "LISTEN_HOST"),  # of our own processes
     )
 )
-SECRETS = frozenset({"COMFYDASH_PASSWORD", "COMFYDASH_API_KEY"})  # quotes may be part of them
+SECRETS = frozenset({"COMFYDASH_PASSWORD", "COMFYDASH_API_KEY", "COMFYDASH_SECRET_KEY"})  # quotes may be part of them
 PATHS = (
     *(f"COMFYDASH_{name}" for name in ("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS")),
     *(f"COMFYDASH_{name}" for name in ("PRESETS_FILE", "WORKFLOW_DIRS", "RUN_DIR")),
@@ -48,6 +58,7 @@ OTHERS = (
     "REDIS_URL",
 )
 NETWORK = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+SECRET_KEY_LETTERS = 32  # at least
 WRITE_IT_SO = "Write it so in the environment, and this line goes."
 
 # What was read otherwise than it was written, or not at all: sentences for the check at the start.
@@ -208,6 +219,17 @@ def text(name: str, default: str = "") -> str:
     """The value without surrounding blanks and quotes; an empty variable counts as not set."""
     value = os.environ.get(name, "").strip()
     return (value if name in SECRETS else unquoted(value)) or default
+
+
+def secret_key(name: str) -> str:
+    """The refusal shows how long it is, and nothing of it."""
+    value = text(name)
+    if value and len(value) < SECRET_KEY_LETTERS:
+        raise ImproperlyConfigured(
+            f"{name} has {len(value)} characters, and whoever guesses it is logged in: give it at least "
+            f"{SECRET_KEY_LETTERS}. Make one with: openssl rand -hex 32"
+        )
+    return value
 
 
 def flag(name: str, default: bool) -> bool:

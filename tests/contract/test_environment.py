@@ -172,6 +172,22 @@ def test_a_database_address_that_is_none_is_refused_by_name(tmp_path: Path) -> N
     assert "DATABASE_URL" in process.stderr.strip().splitlines()[-1]
 
 
+def test_a_secret_key_is_taken_as_it_is_and_no_file_is_made(tmp_path: Path) -> None:
+    key = "'0123456789abcdef0123456789abcdef'"
+    process = started(tmp_path, ["SECRET_KEY"], COMFYDASH_SECRET_KEY=key)
+    assert json.loads(process.stdout) == {"SECRET_KEY": key}
+    assert not (tmp_path / "data" / "secret_key").exists()
+
+
+def test_a_secret_key_that_can_be_guessed_is_refused_and_not_shown(tmp_path: Path) -> None:
+    process = started(tmp_path, ["SECRET_KEY"], COMFYDASH_SECRET_KEY="hunter2")
+    assert process.returncode != 0
+    last = process.stderr.strip().splitlines()[-1]
+    assert "COMFYDASH_SECRET_KEY has 7 characters" in last
+    assert "openssl rand -hex 32" in last
+    assert "hunter2" not in process.stderr
+
+
 @pytest.mark.parametrize(
     ("variable", "name", "written", "read"),
     [

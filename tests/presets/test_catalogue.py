@@ -3,11 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from presets import catalogue as listing
 from presets import starter
 from presets.catalogue import catalogue, wanted_files
 from tests.presets.makers import HUB, file, preset, write_catalogue
 from volumes.files import OLD
+
+pytestmark = pytest.mark.django_db
 
 
 def test_a_catalogue_that_stepped_aside_is_not_taken_for_none(settings: Any) -> None:

@@ -13,6 +13,8 @@ from presets.document import parse_document
 from presets.starter import STARTER
 from tests.presets.makers import preset, write_catalogue
 
+pytestmark = pytest.mark.django_db
+
 
 def test_a_new_workspace_gets_the_starter_file_and_the_templates(settings: Any) -> None:
     found = catalogue()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from comfyui.models import ComfyState, Report
+from derived import cache
+from derived.models import DerivedValue
 from presets import templates_source, thumbnails
 from settings_app import preferences
 from tests.fakecomfy import FakeComfy
@@ -79,7 +80,7 @@ def asked(comfy: FakeComfy) -> list[str]:
 
 
 def kept() -> dict[str, int]:
-    return {entry.name: entry.stat().st_size for entry in os.scandir(thumbnails._folder())}
+    return thumbnails.KEPT.sizes()
 
 
 def test_a_package_has_it(owner: Client, templates: Path, comfy: FakeComfy) -> None:
@@ -108,13 +109,12 @@ def test_what_comfyui_does_not_have_is_asked_for_again_only_after_a_while(owner:
     assert show(owner)[::2] == show(owner)[::2] == (204, b"")
     assert asked(comfy) == ["/templates/flux-1.webp"]
     assert "flux" not in thumbnails.offered()
-    [marker] = thumbnails._folder().iterdir()
-    long_ago = time.time() - thumbnails.MISSING_FOR - 1
-    os.utime(marker, (long_ago, long_ago))
+    assert kept() == {"flux": 0}
+    DerivedValue.objects.update(made_at=timezone.now() - timedelta(seconds=thumbnails.MISSING_FOR + 1))
     assert "flux" in thumbnails.offered()
     comfy.fixed["/templates/flux-1.webp"] = (200, PICTURE)
     assert show(owner)[0] == 200
-    assert list(kept().values()) == [len(PICTURE)]
+    assert kept() == {"flux": len(PICTURE)}
 
 
 def test_nothing_is_asked_of_a_comfyui_that_is_away(owner: Client, comfy: FakeComfy) -> None:
@@ -145,22 +145,31 @@ def test_a_name_that_the_index_does_not_have_is_no_address(owner: Client, comfy:
     assert asked(comfy) == []
 
 
-def test_a_strange_name_of_the_index_makes_no_strange_path(owner: Client, comfy: FakeComfy) -> None:
+def test_a_strange_name_of_the_index_is_only_a_name(owner: Client, comfy: FakeComfy) -> None:
     comfy.fixed["/templates/..-1.webp"] = (200, PICTURE)
     assert show(owner, "..%2F..")[0] == 404
     assert thumbnails.picture("..") is not None
-    assert [len(name) for name in kept()] == [32]
+    assert kept() == {"..": len(PICTURE)}
 
 
-def test_the_oldest_go_when_too_many_are_kept(comfy: FakeComfy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thumbnails, "MOST_KEPT", 2 * len(PICTURE))
+def test_those_not_seen_for_longest_go_when_too_many_are_kept(
+    comfy: FakeComfy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "MOST_BYTES", 2 * len(PICTURE))
     for age, name in enumerate(reversed(TEMPLATES)):
         comfy.fixed[f"/templates/{name.replace(' ', '%20')}-1.webp"] = (200, PICTURE)
         assert thumbnails.picture(name)
-        file = thumbnails._folder() / thumbnails._key(name)
-        if age < 2:
-            os.utime(file, (1000 + age, 1000 + age))
-    assert sorted(kept()) == sorted(map(thumbnails._key, ("flux", "wan video")))
+        DerivedValue.objects.filter(path=name).update(used_at=timezone.now() - timedelta(days=10 - age))
+    assert kept().keys() == {"flux", "wan video"}
+
+
+def test_a_damaged_picture_is_fetched_again(owner: Client, comfy: FakeComfy) -> None:
+    comfy.fixed["/templates/flux-1.webp"] = (200, PICTURE)
+    assert show(owner)[0] == 200
+    DerivedValue.objects.update(value=b"<svg>")
+    assert show(owner) == (200, "image/webp", PICTURE)
+    assert len(asked(comfy)) == 2
+    assert bytes(DerivedValue.objects.get().value) == PICTURE
 
 
 def test_it_is_for_those_who_are_logged_in_and_stays_in_their_browser(owner: Client, templates: Path) -> None:
