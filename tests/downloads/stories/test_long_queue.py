@@ -102,8 +102,8 @@ def test_a_late_page_of_the_history_asks_of_its_own_rows_alone_whether_they_were
     first = owner().get("/downloads/?page=1").content.decode()
     assert "EXISTS" not in far
     assert "title" not in far
-    assert len(re.findall(r' action="/downloads/\d+/retry/"', last)) == 21
-    assert len(re.findall(r' action="/downloads/\d+/retry/"', first)) == 48  # neither done nor tried again
+    assert len(re.findall(r'\saction="/downloads/\d+/retry/"', last)) == 21
+    assert len(re.findall(r'\saction="/downloads/\d+/retry/"', first)) == 48  # neither done nor tried again
 
 
 def test_the_page_and_the_panel_show_a_part_with_links_to_the_rest():
@@ -132,15 +132,15 @@ PATHS = ["/", "/downloads/", "/downloads/queue/", "/models/", "/workflows/", "/s
 
 
 @pytest.mark.parametrize("path", PATHS)
+@pytest.mark.usefixtures("settings_read_once")
 def test_no_page_grows_with_the_queue(path):
     counts, sizes, admin = [], [], owner()
     for number, start in ((60, 0), (540, 60)):
         make_many(number, start=start)
         make_many(number, Status.WAITING, start=5000 + start)
         admin.get(path)
-        # The least of three: on a slow machine something that is kept for seconds may be read anew in between.
-        counts.append(min(queries(lambda: sizes.append(len(admin.get(path).content))) for _ in range(3)))
-    assert counts[0] == counts[1]
+        counts.append(queries(lambda: sizes.append(len(admin.get(path).content))))
+    assert counts[1] <= counts[0]
     assert max(sizes) < 300_000
 
 
@@ -164,7 +164,7 @@ def test_a_verb_takes_the_same_statements_in_any_queue(verb):
         make_many(number, start=start)
         row = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position")[30]
         counts.append(queries(lambda row=row: VERBS[verb](row)))
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]
     assert counts[0] < 20
 
 
@@ -196,7 +196,7 @@ def test_retry_all_takes_the_same_statements_for_any_number():
         counts.append(queries(retry_failed))
         assert DownloadHistory.objects.filter(status=Status.QUEUED).count() == number
         DownloadHistory.objects.update(status=Status.COMPLETED)
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]
     row = DownloadHistory.objects.latest("id")
     assert row.files.count() == row.files_total == 2
     assert list(row.files.values_list("status", "optional")) == [("pending", False)] * 2
@@ -259,5 +259,5 @@ def test_the_admin_cancels_any_number_in_the_same_statements():
         }
         counts.append(queries(lambda chosen=chosen: admin.post("/admin/downloads/downloadhistory/", chosen)))
         assert DownloadHistory.objects.filter(status=Status.CANCELLED).count() == number
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]
     assert Activity.objects.filter(status="cancelled").count() == 90
