@@ -18,6 +18,7 @@ from comfydash.recovery import database
 from comfydash.runtime_folder import LONGEST_BASE
 from comfydash.schema import schema
 from downloads.inventory.extra_model_paths import extra_model_paths
+from settings_app import preferences
 from volumes.files import keeps_modes
 from webclient import network_environment
 from webclient.networks import is_loopback
@@ -134,7 +135,7 @@ def extra_paths(**kwargs: Any) -> list[CheckMessage]:
 def environment(**kwargs: Any) -> list[CheckMessage]:
     """comfydash.W007: read otherwise than written; W008: unknown; W009: no https."""
     found: list[CheckMessage] = [Warning(remark, id="comfydash.W007") for remark in env.remarks]
-    for name, meant in env.unknown():
+    for name, meant in env.unknown(preferences.variables()):
         hint = meant or "README.md lists those that there are."
         found.append(Warning(f"The variable {name} is not known and does nothing.", hint=hint, id="comfydash.W008"))
     if sentence := network_environment.certificate_problem():

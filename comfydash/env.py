@@ -19,26 +19,17 @@ from django.http.request import split_domain_port
 
 from comfydash.data_folders import QUOTES, at_home, unquoted
 from comfydash.postgresql.limits import limited
-from settings_app.parsers import hidden_login
 from values.words import on_or_off
+from webclient.url_login import hidden_login
 
-# Every variable of ours; README has the table. What begins like them and is none of them is a slip.
+# Our variables beside those of settings_app/preferences.py; README has the table. What begins like them and is none of
+# them is a slip.
 KNOWN = frozenset(
     f"COMFYDASH_{name}"
     for name in (
         *("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS", "PRESETS_FILE", "PRESETS_URL"),
         *("WORKFLOW_DIRS", "PASSWORD", "AUTH", "API_KEY", "ALLOWED_HOSTS", "TRUSTED_ORIGINS", "TRUSTED_PROXIES"),
-        *(
-            "SECRET_KEY",
-            "TLS_ONLY",
-            "DISK_QUOTA",
-            "DISK_RESERVE",
-            "CONNECTIONS",
-            "RATE_LIMIT",
-            "ALLOW_PRIVATE_HOSTS",
-            "RUN_DIR",
-        ),
-        "SECRET_KEY",
+        *("TLS_ONLY", "ALLOW_PRIVATE_HOSTS", "RUN_DIR", "SECRET_KEY"),
         *("HEARTBEAT_LIMIT", "PULSE_LIMIT", "PARENT_WATCH", "LISTEN_HOST"),  # of our own processes
     )
 )
@@ -67,7 +58,8 @@ remarks: list[str] = []
 
 def strip_quotes() -> None:
     """Take blanks and quotes off each value, for whoever reads the environment by itself."""
-    for name in (*(KNOWN - SECRETS), *OTHERS, *NETWORK, *_proxies()):
+    ours = {name for name in os.environ if name.startswith("COMFYDASH_")}
+    for name in (*(ours - SECRETS), *OTHERS, *NETWORK, *_proxies()):
         if name in os.environ and (value := unquoted(os.environ[name])) != os.environ[name]:
             os.environ[name] = value
 
@@ -76,20 +68,24 @@ def _proxies() -> list[str]:
     return [name for name in os.environ if name.lower().endswith("_proxy")]
 
 
-def unknown() -> list[tuple[str, str]]:
-    """Variables that begin like ours and are none, each with what may be meant, as a sentence or ""."""
-    names = [name for name in os.environ if re.match(r"COMFY[_-]?DASH", name, re.IGNORECASE) and name not in KNOWN]
-    return [(name, _meant(name)) for name in sorted(names)]
+def unknown(preferences: frozenset[str]) -> list[tuple[str, str]]:
+    """Variables that begin like ours and are none, each with what may be meant, as a sentence or "".
+
+    ``preferences``: those that decide a preference.
+    """
+    known = KNOWN | preferences
+    names = [name for name in os.environ if re.match(r"COMFY[_-]?DASH", name, re.IGNORECASE) and name not in known]
+    return [(name, _meant(name, known)) for name in sorted(names)]
 
 
-def _meant(name: str) -> str:
+def _meant(name: str, known: frozenset[str]) -> str:
     word = re.sub(r"(?i)^COMFY[_-]?DASH[_-]?", "", name).upper().replace("-", "_")
     if word in {"HOST", "PORT", "ADDRESS", "BIND", "LISTEN"}:
         return "serve takes it as an option: --host 127.0.0.1 --port 8082."
     if word in {*OTHERS, *NETWORK}:
         return f"Is {word} meant, without COMFYDASH_ in front?"
     name = f"COMFYDASH_{word}"
-    nearest = difflib.get_close_matches(name, KNOWN, 1, 0.9) or difflib.get_close_matches(name, KNOWN, 2, 0.8)
+    nearest = difflib.get_close_matches(name, known, 1, 0.9) or difflib.get_close_matches(name, known, 2, 0.8)
     return f"Is {' or '.join(nearest)} meant?" if nearest else ""
 
 
