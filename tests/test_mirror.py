@@ -20,6 +20,7 @@ WIRING = {"__main__", "apps", "asgi", "settings", "urls", "home_urls", "generate
 
 # Modules without a test file of their own, each with the tests that cover it; a folder means its test files together.
 COVERED_BY = {
+    "activity.listing": "activity/test_views.py",
     "activity.redis_connections": "scale/test_redis_waits.py",
     "comfydash.actions": "comfydash/test_middleware.py",
     "comfydash.admin": "settings_app/test_admin.py",
@@ -56,6 +57,7 @@ COVERED_BY = {
     "downloads.inventory.free_space": "comfyui/stories/test_chosen_folder.py",
     "downloads.inventory.knowledge": "downloads/inventory/test_state.py",
     "downloads.inventory.remote": "downloads/worker/test_parked.py",
+    "downloads.listing": "downloads/test_views.py",
     "downloads.tasks": "downloads/worker/test_parked.py",
     "downloads.transfer.background": "downloads/transfer/test_fetch.py",
     "downloads.transfer.errors": "downloads/transfer/test_fetch.py",
@@ -86,8 +88,6 @@ COVERED_BY = {
     "presets.verify": "presets/management/commands/test_verify_models.py",
     "settings_app.diagnostics": "settings_app/test_views.py",
     "settings_app.models": "settings_app/test_administrator.py",
-    "settings_app.parsers": "settings_app/test_preferences.py",
-    "settings_app.sections": "settings_app/test_views.py",
     "settings_app.sessions": "settings_app/test_views.py",
     "volumes.checksum": "downloads/transfer/part/test_hasher.py",
     "webclient.credentials": "hosts/test_stale_tokens.py",
