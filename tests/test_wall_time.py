@@ -18,8 +18,8 @@ def asks_a_clock(node: ast.AST) -> bool:
     for part in ast.walk(node):
         if isinstance(part, ast.Call) and ast.unparse(part.func).rpartition(".")[2] in CLOCKS:
             return True
-        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and "time.time()" in ast.unparse(part.left):
-            return True
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub) and ast.unparse(part.left) == "time.time()":
+            return not isinstance(part.right, ast.Constant)
     return False
 
 
