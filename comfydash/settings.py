@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "channels",
     "huey.contrib.djhuey",
     "activity",
+    "derived",
     "settings_app",
     "comfyui",
     "downloads",

@@ -1,7 +1,7 @@
 """The official workflow templates as presets: each one that declares models, with exact folders and addresses.
 
 They come with the package comfyui-workflow-templates-json, so a machine without a network has them too. Reading 660
-workflows takes a second, so the result is kept in the data folder under the versions that it was made with.
+workflows takes a second, so the result is kept between starts, under the versions that it was made with.
 """
 
 from __future__ import annotations
@@ -15,18 +15,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-
+from derived.cache import DerivedCache, FileState
 from downloads.transfer import TransferError, parse_model_path
 from presets.preset import Category, Preset, PresetFile
 from values.sizes import human_size
-from volumes.files import write_whole
 from workflowfiles import VERSION as SCANNER_VERSION
 from workflowfiles import ModelUse, scan_bytes
 
 PACKAGE = "comfyui-workflow-templates-json"
 MODULE = "comfyui_workflow_templates_json"
-FORMAT = 1  # of the cache; raise it when presets are made differently
+FORMAT = 1  # of what is kept; raise it when presets are made differently
 log = logging.getLogger(__name__)
 
 
@@ -46,10 +44,16 @@ def templates() -> Templates:
     folder, installed = templates_folder(), _installed_version()
     if folder is None:
         return Templates("", (), {}, f"The official templates are not installed. Run: pip install {PACKAGE}")
-    if kept := _kept(installed):
+    cache = DerivedCache("official templates", f"{installed} {SCANNER_VERSION} {FORMAT}", _encoded, _decoded)
+    try:
+        index = FileState.of(folder / "index.json")
+    except OSError:  # said by _read
+        return _read(folder, installed)
+    if kept := cache.read([index]).get(index):
         return kept
     found = _read(folder, installed)
-    _keep(found)
+    if not found.problem:
+        cache.write({index: found})
     return found
 
 
@@ -150,40 +154,17 @@ def _files(models: list[ModelUse]) -> tuple[tuple[PresetFile, ...], tuple[str, .
 # --- what is kept between starts -------------------------------------------------------------------------------------
 
 
-def _place() -> Path:
-    return Path(settings.DATA_DIR) / "templates.json"
+def _encoded(templates: Templates) -> bytes:
+    return json.dumps(asdict(templates)).encode()
 
 
-def _made_with(installed: str) -> list[str]:
-    return [installed, str(SCANNER_VERSION), str(FORMAT)]
+def _decoded(kept: bytes) -> Templates:
+    found = json.loads(kept)
+    presets = tuple(_preset_of(preset) for preset in found["presets"])
+    categories = {name: Category(**fields) for name, fields in found["categories"].items()}
+    return Templates(**found | {"presets": presets, "categories": categories})
 
 
-def _kept(installed: str) -> Templates | None:
-    try:
-        kept = json.loads(_place().read_bytes())
-        if kept["made_with"] != _made_with(installed):
-            return None
-        presets = tuple(_restored(preset) for preset in kept["presets"])
-        categories = {name: Category(**fields) for name, fields in kept["categories"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or not as it was written
-        return None
-    return Templates(installed, presets, categories)
-
-
-def _restored(kept: dict[str, Any]) -> Preset:
+def _preset_of(kept: dict[str, Any]) -> Preset:
     files = tuple(PresetFile(**file) for file in kept["files"])
-    return Preset(**{**kept, "files": files, "tags": tuple(kept["tags"]), "warnings": tuple(kept["warnings"])})
-
-
-def _keep(found: Templates) -> None:
-    """Whole or not at all; a data folder that cannot be written only costs time at the next start."""
-    place = _place()
-    content = {
-        "made_with": _made_with(found.version),
-        "presets": [asdict(preset) for preset in found.presets],
-        "categories": {name: asdict(category) for name, category in found.categories.items()},
-    }
-    try:
-        write_whole(place, json.dumps(content).encode())
-    except OSError as error:
-        log.debug("The templates are read anew at the next start: %s", error)
+    return Preset(**kept | {"files": files, "tags": tuple(kept["tags"]), "warnings": tuple(kept["warnings"])})

@@ -1,13 +1,10 @@
 """The pictures of the official templates: of the media packages where installed, else of the ComfyUI beside us.
 
-A page only asks what may be had; the picture itself is fetched by the image's own request, and kept in the data folder.
+A page only asks what may be had; the picture itself is fetched by the image's own request, and kept between starts.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
 import pkgutil
 import time
 from collections.abc import Iterator, Mapping
@@ -15,35 +12,31 @@ from functools import lru_cache
 from importlib.machinery import FileFinder
 from pathlib import Path
 
-from django.conf import settings
-
 from comfyui import address, reports, status
 from comfyui.client import Client, ComfyError
 from comfyui.thumbnails import Picture, type_of
+from derived.cache import DerivedCache, FileState
 from presets.templates_source import template_names
 from presets.webp_frame import first_frame
-from volumes.files import write_whole
+from volumes.file_names import shown
 
 PACKAGES = "comfyui_workflow_templates_media_"  # what the optional packages' modules begin with
 FIRST = "-1"  # NAME-1.webp is a template's first picture
 KINDS = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 MOST = 8 * 2**20  # bytes of one picture; the largest of the packages has 4
-MOST_KEPT = 48 * 2**20  # bytes of all that are kept
 READ_SECONDS = 5.0  # seconds
-MISSING = ".missing"
 MISSING_FOR = 6 * 3600.0  # seconds that a picture ComfyUI does not have is not asked for again
 QUIET = 60.0  # seconds that nothing is asked after ComfyUI gave no answer
-log = logging.getLogger(__name__)
 
 _quiet_until = 0.0
 
 
 def offered() -> frozenset[str]:
-    """Names of the templates whose picture may be had now. Two queries and a look at a folder; nothing is fetched."""
-    names, files = template_names(), _kept_files()
-    found = {name for name in names if name in packaged() or _key(name) in files}
+    """Names of the templates whose picture may be had now. Three queries; nothing is fetched."""
+    names, kept = template_names(), KEPT.sizes()
+    found = {name for name in names if name in packaged() or kept.get(shown(name))}
     if _may_ask():
-        found |= {name for name in names & reports.template_names() if not _is_missing(_key(name) + MISSING, files)}
+        found |= {name for name in names & reports.template_names() if shown(name) not in kept}
     return frozenset(found)
 
 
@@ -53,7 +46,9 @@ def picture(name: str) -> Picture | None:
         return None
     if file := packaged().get(name):
         return _read(file)
-    return _read(_folder() / _key(name)) or _fetch(name)
+    template = FileState(name)
+    kept = KEPT.read([template])
+    return kept[template] if template in kept else _fetch(template)
 
 
 # --- from the packages ---------------------------------------------------------------------------------------------
@@ -83,52 +78,23 @@ def _may_ask() -> bool:
     return time.monotonic() >= _quiet_until and status.current().is_up
 
 
-def _fetch(name: str) -> Picture | None:
+def _fetch(template: FileState) -> Picture | None:
     global _quiet_until
-    missing = _key(name) + MISSING
-    if _is_missing(missing, {missing}) or not _may_ask():
+    if not _may_ask():
         return None
     try:
         with Client(address.configured(), read=READ_SECONDS) as client:
-            data = client.template_picture(name, MOST)
+            found = _checked(client.template_picture(template.path, MOST))
     except ComfyError as error:
-        if error.trouble in {"missing", "too_large"}:
-            _keep(missing, b"")
-        else:
+        if error.trouble not in {"missing", "too_large"}:
             _quiet_until = time.monotonic() + QUIET
-        return None
-    found = _checked(data)
-    _keep(_key(name) if found else missing, found.data if found else b"")
+            return None
+        found = None
+    KEPT.write({template: found})
     return found
 
 
-# --- what is kept --------------------------------------------------------------------------------------------------
-
-
-def _folder() -> Path:
-    return Path(settings.DATA_DIR) / "thumbnails"
-
-
-@lru_cache(maxsize=2000)
-def _key(name: str) -> str:
-    """The name of its file: whatever a template is called, a path is made of our own letters only."""
-    return hashlib.sha256(name.encode()).hexdigest()[:32]
-
-
-def _kept_files() -> set[str]:
-    try:
-        return {entry.name for entry in os.scandir(_folder())}
-    except OSError:
-        return set()
-
-
-def _is_missing(marker: str, files: set[str]) -> bool:
-    if marker not in files:
-        return False
-    try:
-        return time.time() - (_folder() / marker).stat().st_mtime < MISSING_FOR
-    except OSError:
-        return False
+# --- what a picture is -----------------------------------------------------------------------------------------------
 
 
 def _read(file: Path) -> Picture | None:
@@ -145,25 +111,18 @@ def _checked(data: bytes) -> Picture | None:
     return Picture(kind, first_frame(data)) if kind in KINDS.values() and len(data) <= MOST else None
 
 
-def _keep(key: str, data: bytes) -> None:
-    """Whole or not at all; a folder that cannot be written only costs asking again."""
-    folder = _folder()
-    try:
-        folder.mkdir(exist_ok=True)
-        write_whole(folder / key, data)
-        if data:
-            (folder / (key + MISSING)).unlink(missing_ok=True)
-        _make_room(folder)
-    except OSError as error:
-        log.debug("A picture could not be kept: %s", error)
+def _encoded(picture: Picture | None) -> bytes:
+    return picture.data if picture else b""
 
 
-def _make_room(folder: Path) -> None:
-    """Those that lie here longest go first."""
-    files = sorted((entry.stat().st_mtime, entry.stat().st_size, entry.path) for entry in os.scandir(folder))
-    total = sum(size for _, size, _ in files)
-    for _, size, path in files:
-        if total <= MOST_KEPT:
-            return
-        Path(path).unlink(missing_ok=True)
-        total -= size
+def _decoded(kept: bytes) -> Picture | None:
+    found = _checked(kept)
+    if kept and found is None:
+        raise ValueError("It is no picture.")
+    return found
+
+
+# The pictures that ComfyUI has or, for a while, does not have.
+KEPT: DerivedCache[Picture | None] = DerivedCache(
+    "picture of a template", "1", _encoded, _decoded, none_seconds=MISSING_FOR
+)

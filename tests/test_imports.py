@@ -20,7 +20,7 @@ LEVELS = (
     ("hosts",),
     ("workflowfiles",),  # a link in a note is judged by the host that it names
     ("downloads.transfer",),
-    ("activity",),
+    ("activity", "derived"),
     ("settings_app",),
     ("downloads",),
     ("comfyui",),  # reports ComfyUI's folders to downloads

@@ -1,7 +1,7 @@
 """All workflows this machine knows, each with its scan: the official templates and the folders of the user.
 
-A scan is kept by path, time, size and scanner version, in memory and in the data folder, so that neither a request nor
-a new process reads a file again that did not change.
+A scan is kept by path, size, time and scanner version, in memory and in the table of what is derived from files, so
+that neither a request nor a new process reads a file again that did not change.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ import os
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from sys import intern
 from typing import Any, NamedTuple
 
 from django.conf import settings
 
 import extension_points
+from derived.cache import DerivedCache, FileState
 from presets.templates_source import templates_folder
 from volumes.file_names import shown
-from volumes.files import write_whole
 from workflowfiles import VERSION, ModelUse, Scan, scan_file
 
 TEMPLATES, LOCAL = "templates", "local"
@@ -62,17 +64,19 @@ class Library:
 
 
 class _Stamp(NamedTuple):
-    mtime_ns: int
     size: int
+    mtime_ns: int
 
 
+_OwnFile = tuple[str, str, FileState]  # source, path below its folder
 # The folders, and what each of them holds.
 _State = tuple[list[tuple[str, Path]], list[tuple[str, Path, list[tuple[str, _Stamp]]]]]
 
 
 _FORGOTTEN = float("-inf")  # as the time of a look: what was seen must not be shown any more
 _lock = threading.Lock()
-_scans: dict[str, tuple[_Stamp, Scan]] | None = None  # by absolute path
+_scans: dict[FileState, Scan] | None = None
+_unkept: SimpleQueue[dict[FileState, Scan]] = SimpleQueue()  # read by a thread, to be kept by who asks
 _known: tuple[float, _State, Library] | None = None
 
 
@@ -86,21 +90,23 @@ def library() -> Library:
     if not _lock.acquire(blocking=known is None) and known is not None:
         return known[2]
     reading: Future[Library] = Future()
-    try:
+    with ExitStack() as held:
+        held.callback(_lock.release)
         state, found = _look()
         if found is not None:
-            _lock.release()
             return found
-        threading.Thread(target=_read_into, args=(reading, state), name="workflows", daemon=True).start()
-    except BaseException:
-        _lock.release()
-        raise
+        files = _own_files(state)
+        _recall([*(file for _, file in _template_entries()), *(file for *_, file in files)])
+        threading.Thread(target=_read_into, args=(reading, state, files), name="workflows", daemon=True).start()
+        held.pop_all()  # the thread lets it go
     try:
-        return reading.result(None if known is None else WAIT_SECONDS)
+        found = reading.result(None if known is None else WAIT_SECONDS)
     except TimeoutError:
         if known is None:
             raise
         return known[2]
+    _keep_scans()
+    return found
 
 
 def _look() -> tuple[_State, Library | None]:
@@ -116,14 +122,14 @@ def _look() -> tuple[_State, Library | None]:
     return state, _known[2]
 
 
-def _read_into(reading: Future[Library], state: _State) -> None:
-    """Takes the lock over from who asked, and lets it go."""
+def _read_into(reading: Future[Library], state: _State, files: list[_OwnFile]) -> None:
+    """Takes the lock over from who asked, and lets it go. Asks no database: a thread would need a connection to it."""
     global _known
     try:
-        found = _read(state[1])
+        found = _read(files)
         _known = (time.monotonic(), state, found)
         reading.set_result(found)
-    except BaseException as error:
+    except BaseException as error:  # whatever it is, who asked waits for it, and nobody would see it here
         reading.set_exception(error)
     finally:
         _lock.release()
@@ -185,14 +191,21 @@ def _entry_stamp(entry: os.DirEntry[str]) -> _Stamp | None:
     return _Stamp(status.st_mtime_ns, status.st_size) if entry.is_file() else None
 
 
-def _read(folders: list[tuple[str, Path, list[tuple[str, _Stamp]]]]) -> Library:
-    files = [(source, path, folder / path, stamp) for source, folder, found in folders for path, stamp in found]
-    templates = [(fields, file, _stamp(file)) for fields, file in _template_entries()]
-    scans = _scans_of([(file, stamp) for _, file, stamp in templates] + [(file, stamp) for *_, file, stamp in files])
-    workflows = [Workflow(file=file, scan=scans[str(file)], **fields) for fields, file, _ in templates]
+def _own_files(state: _State) -> list[_OwnFile]:
+    return [
+        (source, path, FileState(str(folder / path), *stamp))
+        for source, folder, found in state[1]
+        for path, stamp in found
+    ]
+
+
+def _read(files: list[_OwnFile]) -> Library:
+    templates = _template_entries()
+    scans = _scans_of([*(file for _, file in templates), *(file for *_, file in files)])
+    workflows = [Workflow(file=Path(state.path), scan=scans[state], **fields) for fields, state in templates]
     node_types = frozenset().union(*(workflow.scan.node_types for workflow in workflows))
-    for source, path, file, _ in files:
-        scan = scans[str(file)]
+    for source, path, state in files:
+        file, scan = Path(state.path), scans[state]
         if file.suffix.lower() in MEDIA and scan.kind not in {"ui", "api"}:
             continue  # a picture among pictures
         path = shown(path)
@@ -213,16 +226,8 @@ def _read(folders: list[tuple[str, Path, list[tuple[str, _Stamp]]]]) -> Library:
     return Library({workflow.id: workflow for workflow in workflows}, node_types)
 
 
-def _stamp(file: Path) -> _Stamp:
-    try:
-        status = file.stat()
-    except OSError:
-        return _Stamp(0, -1)
-    return _Stamp(status.st_mtime_ns, status.st_size)
-
-
 @lru_cache(maxsize=1)
-def _template_entries() -> tuple[tuple[dict[str, Any], Path], ...]:
+def _template_entries() -> tuple[tuple[dict[str, Any], FileState], ...]:
     """Fields and file of each template in the package's index; read once, a new package comes with a restart."""
     folder = templates_folder()
     try:
@@ -231,13 +236,20 @@ def _template_entries() -> tuple[tuple[dict[str, Any], Path], ...]:
     except (OSError, ValueError, TypeError) as error:
         log.warning("The index of the official templates cannot be read: %s", error)
         return ()
-    found: dict[str, tuple[dict[str, Any], Path]] = {}
+    found: dict[str, tuple[dict[str, Any], FileState]] = {}
     for group in groups:
         for entry in group.get("templates") or ():
             if folder and isinstance(entry, dict) and isinstance(entry.get("name"), str):
                 fields = _template_fields(group, entry)
-                found.setdefault(fields["id"], (fields, folder / fields["path"]))
+                found.setdefault(fields["id"], (fields, _file_state(folder / fields["path"])))
     return tuple(found.values())
+
+
+def _file_state(file: Path) -> FileState:
+    try:
+        return FileState.of(file)
+    except OSError:  # the scan of it says so
+        return FileState(str(file))
 
 
 def _template_fields(group: dict[str, Any], entry: dict[str, Any]) -> dict[str, Any]:
@@ -264,52 +276,42 @@ def _template_fields(group: dict[str, Any], entry: dict[str, Any]) -> dict[str, 
 # --- kept scans ----------------------------------------------------------------------------------------------------
 
 
-def _scans_of(files: list[tuple[Path, _Stamp]]) -> dict[str, Scan]:
-    """Scans by absolute path; what did not change is not read again, what is gone is forgotten."""
+def _scans_of(files: list[FileState]) -> dict[FileState, Scan]:
+    """What did not change is not read again, what is gone is forgotten."""
     global _scans
-    known = _kept() if _scans is None else _scans
-    scans: dict[str, tuple[_Stamp, Scan]] = {}
-    read = 0
-    for file, stamp in files:
-        before = known.get(str(file))
-        if before is None or before[0] != stamp:
-            before = (stamp, scan_file(file))
-            read += 1
-        scans[str(file)] = before
-    if read or scans.keys() != known.keys():
-        _keep(scans)
-    _scans = scans
-    return {path: scan for path, (_, scan) in scans.items()}
+    known = _scans or {}
+    new = {file: scan_file(Path(file.path)) for file in files if file not in known}
+    _scans = {file: new.get(file) or known[file] for file in files}
+    _unkept.put(new)
+    return _scans
 
 
-def _place() -> Path:
-    return Path(settings.DATA_DIR) / "workflows.json"
+def _recall(files: list[FileState]) -> None:
+    """What earlier processes read, where this one has read nothing yet."""
+    global _scans
+    if _scans is None:
+        _scans = SCANS.read(files)
 
 
-def _kept() -> dict[str, tuple[_Stamp, Scan]]:
+def _keep_scans() -> None:
     try:
-        kept = json.loads(_place().read_bytes())
-        if kept["version"] != VERSION:
-            return {}
-        return {path: (_Stamp(*stamp), _restored(scan)) for path, (stamp, scan) in kept["scans"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # none yet, or not as it was written
-        return {}
+        while new := _unkept.get_nowait():
+            # Whether a file can be read changes without its time and size.
+            SCANS.write({file: scan for file, scan in new.items() if scan.kind != "unreadable"})
+    except Empty:
+        return
 
 
-def _restored(kept: dict[str, Any]) -> Scan:
-    models = tuple(ModelUse(**model) for model in kept["models"])
+def _encoded(scan: Scan) -> bytes:
+    models = [vars(model) for model in scan.models]
+    return json.dumps(vars(scan) | {"models": models, "node_types": sorted(scan.node_types)}).encode()
+
+
+def _decoded(kept: bytes) -> Scan:
+    scan = json.loads(kept)
+    models = tuple(ModelUse(**model) for model in scan["models"])
     # The same few hundred names stand in thousands of files.
-    return Scan(kept["kind"], models, frozenset(map(intern, kept["node_types"])), kept["error"])
+    return Scan(scan["kind"], models, frozenset(map(intern, scan["node_types"])), scan["error"])
 
 
-def _keep(scans: dict[str, tuple[_Stamp, Scan]]) -> None:
-    """Whole or not at all; a data folder that cannot be written only costs time at the next start."""
-    kept = {}
-    for path, (stamp, scan) in scans.items():
-        models = [vars(model) for model in scan.models]
-        kept[path] = (stamp, vars(scan) | {"models": models, "node_types": sorted(scan.node_types)})
-    place = _place()
-    try:
-        write_whole(place, json.dumps({"version": VERSION, "scans": kept}).encode())
-    except OSError as error:
-        log.debug("The workflows are read anew at the next start: %s", error)
+SCANS = DerivedCache("workflow scan", str(VERSION), _encoded, _decoded)

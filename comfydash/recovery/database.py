@@ -29,7 +29,7 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 SCRATCH = "salvage-"  # what folders with a copy of a broken database begin with
 
 FIRST = ("settings", "auth_user", "download_history", "download_file", "model_file", "activity")
-# Made by migrate with its own numbers, or worthless in another file.
+# Made by migrate with its own numbers, worthless in another file, or derived anew by itself.
 NOT_CARRIED = frozenset(
     {
         "django_migrations",
@@ -42,6 +42,7 @@ NOT_CARRIED = frozenset(
         "auth_user_groups",
         "auth_user_user_permissions",
         "worker_state",
+        "derived_value",
     }
 )
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,10 @@ log = logging.getLogger("comfydash.serve")
 
 # How drafts in the data folder begin that earlier versions left; theirs had no common ending.
 DRAFTS = (".templates.", ".workflows.", ".secret_key.", ".ballast", ".dashboard", ".presets.", ".locks.", ".serve-")
+
+# What earlier versions derived from files and kept beside the database.
+OLD_CACHES = ("templates.json", "workflows.json")
+OLD_PICTURE = re.compile(r"[0-9a-f]{32}(\.missing)?")
 
 
 def main(arguments: list[str]) -> int:
@@ -47,6 +53,7 @@ def main(arguments: list[str]) -> int:
         log.error("%s", trouble)
         return 1
     _tidy()
+    _remove_old_caches()
     if options.alone:
         _sweep_drafts()
     if options.host:
@@ -109,6 +116,18 @@ def _tidy() -> None:
         log.warning("Not tidied up: %s", error)
 
 
+def _remove_old_caches() -> None:
+    from django.conf import settings
+
+    folder = settings.DATA_DIR / "thumbnails"
+    sweep_drafts([folder], older=(".",))
+    pictures = [file for file in folder.glob("*") if OLD_PICTURE.fullmatch(file.name)]
+    with suppress(OSError):  # they are in nobody's way
+        for file in [*(settings.DATA_DIR / name for name in OLD_CACHES), *pictures]:
+            file.unlink(missing_ok=True)
+        folder.rmdir()
+
+
 def _sweep_drafts() -> None:
     """Drafts that killed writers left. Nobody else runs now but commands, whose own drafts are spared."""
     from django.conf import settings
@@ -117,13 +136,12 @@ def _sweep_drafts() -> None:
 
     folders = [
         settings.DATA_DIR,
-        settings.DATA_DIR / "thumbnails",
         settings.PRESETS_FILE.resolve().parent,
         settings.WORKFLOW_DIRS[0],
     ]
     for scratch in settings.DATA_DIR.glob(f"{database.SCRATCH}*"):  # copies of a whole database
         shutil.rmtree(scratch, ignore_errors=True)
-    if swept := sweep_drafts(folders) + sweep_drafts(folders[:1], DRAFTS) + sweep_drafts(folders[1:2], (".",)):
+    if swept := sweep_drafts(folders) + sweep_drafts(folders[:1], DRAFTS):
         log.info("%d unfinished files of writers that were killed are gone.", swept)
 
 

@@ -1,8 +1,11 @@
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from activity.models import Activity
 from settings_app import preferences
 from settings_app.administrator import administrator
 from tests.downloads.conftest import hub, models
@@ -26,3 +29,8 @@ def client() -> Client:
 def owner(client: Client, db: None) -> Client:
     client.force_login(administrator())
     return client
+
+
+def entry(days_ago: float = 0, **fields: object) -> Activity:
+    made = {"type": "download", "status": "completed", "title": "FLUX installed", **fields}
+    return Activity.objects.create(created_at=timezone.now() - timedelta(days=days_ago), **made)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -154,3 +155,8 @@ def is_alive(pid: int) -> bool:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def errors_in_activity(serve: Serve) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(serve.workspace / "data" / "dashboard.db")) as database:
+        return database.execute("SELECT title, subtitle FROM activity WHERE type = 'error' ORDER BY id").fetchall()

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from django.test import Client as Browser
@@ -13,6 +14,9 @@ from settings_app import preferences
 from settings_app.administrator import administrator
 from tests.downloads.conftest import hub, models  # noqa: F401 - fixtures
 from tests.fakecomfy import FakeComfy
+from tests.presets.makers import preset, put_model, write_catalogue
+from tests.workflows.conftest import workspace  # noqa: F401 - a fixture
+from tests.workflows.put import put_workflow
 
 
 @pytest.fixture
@@ -73,3 +77,19 @@ def admin_browser(db: None) -> Browser:
     browser = Browser(headers={"host": "localhost"})
     browser.force_login(administrator())
     return browser
+
+
+@pytest.fixture
+def mine(workspace: Path, comfy: FakeComfy, watched: Poller) -> str:  # noqa: F811
+    """A workflow of the user whose model is here, and a ComfyUI that was seen."""
+    write_catalogue({"A": preset()})
+    put_model("checkpoints/a.safetensors")
+    put_workflow("My café.json")
+    watched.step()
+    return "local:My café.json"
+
+
+def post(browser: Browser, verb: str, workflow: str, **data: str) -> str:
+    response = browser.post(f"/generate/{verb}/{quote(workflow)}/", data, follow=True)
+    assert response.status_code == 200
+    return " ".join(response.content.decode().split())

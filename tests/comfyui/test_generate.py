@@ -1,22 +1,19 @@
 """From a model to a picture: which workflows, and how each of them gets in front of the user."""
 
 import json
-import re
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from django.conf import settings
-from django.template import Context, Template
 from django.test import Client as Browser
 
-from comfyui import generate, link_pack
+from comfyui import generate
 from comfyui.address import parse
 from comfyui.client import Client, ComfyError
 from comfyui.poller import Poller
-from tests.comfyui.conftest import told
+from tests.comfyui.conftest import post, told
 from tests.fakecomfy import FakeComfy
-from tests.presets.makers import preset, put_model, write_catalogue
+from tests.presets.makers import preset, write_catalogue
 from tests.workflows.conftest import templates, workspace  # noqa: F401 - fixtures
 from tests.workflows.make import api, dump
 from tests.workflows.put import put_workflow
@@ -27,31 +24,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def mine(workspace: Path, comfy: FakeComfy, watched: Poller) -> str:  # noqa: F811
-    """A workflow of the user whose model is here, and a ComfyUI that was seen."""
-    write_catalogue({"A": preset()})
-    put_model("checkpoints/a.safetensors")
-    put_workflow("My café.json")
-    watched.step()
-    return "local:My café.json"
-
-
-@pytest.fixture
 def graph(mine: str, comfy: FakeComfy) -> str:
     place = Path(settings.WORKFLOW_DIRS[0]) / "graph.json"
     place.write_bytes(dump(api(CheckpointLoaderSimple={"ckpt_name": "a.safetensors"}, SaveImage={})))
     (comfy.root / "models/checkpoints/a.safetensors").touch()
     library.forget()
     return "local:graph.json"
-
-
-def post(browser: Browser, verb: str, workflow: str, **data: str) -> str:
-    response = browser.post(f"/generate/{verb}/{quote(workflow)}/", data, follow=True)
-    assert response.status_code == 200
-    return " ".join(response.content.decode().split())
-
-
-# --- which workflows -------------------------------------------------------------------------------------------------
 
 
 def test_a_model_leads_to_the_workflows_that_use_it(mine: str, admin_browser: Browser) -> None:
@@ -96,9 +74,6 @@ def test_an_official_template_opens_by_a_link_on_the_browsers_host(
     assert f'href="http://localhost:{comfy.port}/?template={name}" target="_blank" rel="noopener"' in page
 
 
-# --- links -----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("frontend", "opens"), [("1.32.9", True), ("1.32.8", False), ("1.49.6", True), ("", False)])
 def test_only_frontends_that_know_links_get_one(comfy: FakeComfy, watched: Poller, frontend: str, opens: bool) -> None:
     comfy.frontend_version = frontend
@@ -109,9 +84,6 @@ def test_only_frontends_that_know_links_get_one(comfy: FakeComfy, watched: Polle
 def test_a_template_newer_than_the_installed_package_gets_no_link(comfy: FakeComfy, watched: Poller) -> None:
     watched.step()
     assert generate.template_link("http://here", "from_next_year") == ""
-
-
-# --- saving ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_workflow_is_saved_and_never_over_another(comfy: FakeComfy, client: Client) -> None:
@@ -152,57 +124,6 @@ def test_bringing_to_a_comfyui_that_is_down_says_so(mine: str, comfy: FakeComfy,
     comfy.stop()
     assert "Nothing answers at" in post(admin_browser, "open", mine)
     assert "Only a workflow in API format" in post(admin_browser, "queue", mine)
-
-
-# --- the folder that lets links open workflows ------------------------------------------------------------------------
-
-
-def test_the_folder_opens_workflows_after_one_restart(mine: str, comfy: FakeComfy, admin_browser: Browser) -> None:
-    admin_browser.post("/generate/links/set-up/")
-    folder = comfy.root / "custom_nodes" / link_pack.PACK
-    assert "NODE_CLASS_MAPPINGS = {}" in (folder / "__init__.py").read_text()
-    assert "Restart ComfyUI once" in post(admin_browser, "open", mine)
-    comfy.restart()
-    page, slug = post(admin_browser, "open", mine), link_pack.slug_of("My café")
-    assert f'href="http://localhost:{comfy.port}/?template={slug}&amp;source={link_pack.PACK}"' in page
-    admin_browser.post("/generate/links/remove/")
-    assert not folder.exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "slug"),
-    [("portrait-2", "portrait-2"), ("My café", "my-cafe-[0-9a-f]{6}"), ("工作流一", "workflow-[0-9a-f]{6}")],
-)
-def test_an_address_carries_any_name(name: str, slug: str) -> None:
-    assert re.fullmatch(slug, link_pack.slug_of(name))
-
-
-def test_names_that_an_address_cannot_carry_stay_apart() -> None:
-    names = ("工作流一", "工作流二", "workflow", "a b", "a_b", "a-b", "A b")
-    assert len({link_pack.slug_of(name) for name in names}) == 7
-
-
-def test_an_old_frontend_is_not_promised_links(older: FakeComfy, watched_older: Poller) -> None:
-    watched_older.step()
-    shown = Template("{% load comfyui %}{% comfyui_settings %}").render(Context({"csrf_token": "t"}))
-    assert "frontend 1.27.10) opens no workflow by a link; from frontend 1.32.9 on it does" in " ".join(shown.split())
-    assert "Make the folder" not in shown
-
-
-def test_removing_spares_what_is_not_ours(mine: str, comfy: FakeComfy) -> None:
-    folder = link_pack.set_up()
-    (folder / "notes.txt").write_text("mine")
-    link_pack.remove()
-    assert [file.name for file in folder.iterdir()] == ["notes.txt"]
-
-
-def test_without_comfyuis_folders_here_nothing_is_offered(db: None, admin_browser: Browser) -> None:
-    assert link_pack.place().folder is None
-    with pytest.raises(link_pack.CannotSetUp):
-        link_pack.set_up()
-
-
-# --- queueing --------------------------------------------------------------------------------------------------------
 
 
 def test_a_graph_is_queued_and_followed(graph: str, comfy: FakeComfy, watched: Poller, admin_browser: Browser) -> None:

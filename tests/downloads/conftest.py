@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from downloads.inventory import scan
+from settings_app.administrator import administrator
 from tests.fakehub import FakeHub
 
 
@@ -23,3 +25,10 @@ def models(settings, tmp_path, hub):
     scan.forget()
     yield settings.MODELS_DIR
     scan.forget()
+
+
+@pytest.fixture
+def admin() -> Client:
+    client = Client(SERVER_NAME="localhost")
+    client.force_login(administrator())
+    return client

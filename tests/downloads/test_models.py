@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 
 from activity.models import Activity
-from downloads.models import ACTIVE, MOVES, DownloadHistory, Status, WrongState
-from downloads.queue import enqueue, retry, retry_failed
+from downloads.models import MOVES, DownloadHistory, Status, WrongState
 from downloads.queue_status import queue_status
-from extension_points import WantedFile
 from tests.downloads.makers import make_install
 
 pytestmark = pytest.mark.django_db
+
 
 Q, D, P, W, C, F, X = (
     Status.QUEUED,
@@ -22,7 +21,11 @@ Q, D, P, W, C, F, X = (
     Status.FAILED,
     Status.CANCELLED,
 )
+
+
 NO = None
+
+
 TABLE = {
     #          Q  D  P  W  C  F  X
     "pause": (P, P, NO, NO, NO, NO, NO),
@@ -35,7 +38,11 @@ TABLE = {
     "give_back": (NO, Q, NO, NO, NO, NO, NO),
     "unpark": (NO, NO, NO, Q, NO, NO, NO),
 }
+
+
 ARGUMENTS = {"park": ("disk_full", "Full."), "fail": ("network", "No network.")}
+
+
 CASES = [
     (verb, before, after)
     for verb, row in TABLE.items()
@@ -62,22 +69,6 @@ def test_a_verb_leads_where_the_table_says_or_is_refused(verb, before, after):
     row.refresh_from_db()
     assert row.status == (after or before)
     assert (answer is not False) == (after is not None)
-
-
-@pytest.mark.parametrize("before", list(Status))
-def test_retry_makes_a_new_row_of_what_ended_badly(before):
-    row = make_install(before, files=2)
-
-    if before in {F, X}:
-        new = retry(row)
-        assert (new.status, new.preset_id, new.files_total) == (Q, row.preset_id, 2)
-        assert [file.path for file in new.files.all()] == [file.path for file in row.files.all()]
-        assert new.pk != row.pk
-    else:
-        with pytest.raises(WrongState):
-            retry(row)
-    row.refresh_from_db()
-    assert row.status == before
 
 
 def test_no_move_leads_out_of_an_ended_row():
@@ -166,31 +157,3 @@ def test_move_changes_the_order(who, to, order):
 def test_only_queued_ones_have_a_place_to_move(status):
     with pytest.raises(WrongState):
         make_install(status).move("top")
-
-
-@pytest.mark.parametrize("status", ACTIVE)
-def test_a_second_click_finds_the_active_row(status):
-    row = make_install(status, preset_id="A")
-
-    found, created = enqueue("A", "A", [WantedFile("checkpoints/a.safetensors", "https://huggingface.co/x")])
-
-    assert (found, created) == (row, False)
-    assert DownloadHistory.objects.count() == 1
-
-
-def test_retry_failed_takes_only_what_was_not_mended_since():
-    make_install(F, preset_id="MENDED")
-    make_install(C, preset_id="MENDED")
-    make_install(F, preset_id="QUEUED_AGAIN")
-    make_install(Q, preset_id="QUEUED_AGAIN")
-    make_install(F, preset_id="TWICE")
-    make_install(F, preset_id="TWICE")
-
-    assert retry_failed().queued == 1
-    assert DownloadHistory.objects.filter(status=Q, preset_id="TWICE").count() == 1
-
-
-def test_nothing_to_fetch_is_refused_with_the_name():
-    with pytest.raises(ValueError, match="“Empty” lists no files"):
-        enqueue("E", "Empty", [])
-    assert not DownloadHistory.objects.exists()

@@ -18,13 +18,6 @@ pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def admin() -> Client:
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(administrator())
-    return client
-
-
 def page(admin: Client, path: str = "/downloads/", **headers: str) -> str:
     answer = admin.get(path, headers=headers)
     assert answer.status_code == 200

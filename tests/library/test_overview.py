@@ -145,11 +145,6 @@ def test_a_quota_bounds_the_picture() -> None:
     assert slices["folder"].width == pytest.approx(400, abs=1)
 
 
-def test_the_picture_of_an_empty_folder_is_still_a_picture() -> None:
-    slices = picture(space())
-    assert sum(piece.width for piece in slices) == pytest.approx(1000, abs=1)
-
-
 def test_an_unchanged_disk_is_looked_at_with_two_queries() -> None:
     for number in range(20):
         installed(f"loras/{number}.safetensors")

@@ -57,3 +57,12 @@ def put_model(path: str, data: bytes | None = None) -> Path:
 
 def ids(presets: Iterable[Any]) -> list[str]:
     return [preset.id for preset in presets]
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    return name + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
+
+
+def riff(*chunks: bytes) -> bytes:
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + len(body).to_bytes(4, "little") + body

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from derived.models import DerivedValue
 from presets import catalogue as listing
 from presets import starter, templates_source
 from presets.catalogue import catalogue, wanted_files
@@ -12,6 +13,8 @@ from presets.document import parse_document
 from presets.starter import STARTER
 from tests.presets.makers import HUB, file, ids, preset, write_catalogue
 from volumes.files import OLD
+
+pytestmark = pytest.mark.django_db
 
 
 def test_a_new_workspace_gets_the_starter_file_and_the_templates(settings: Any) -> None:
@@ -147,18 +150,28 @@ def test_a_template_is_what_its_workflow_selects() -> None:
     ]
 
 
-def test_templates_are_kept_in_the_data_folder_and_equal_what_is_read_anew(settings: Any) -> None:
+def test_templates_are_kept_between_starts_and_equal_what_is_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     templates_source.templates.cache_clear()
     anew = templates_source.templates()
-    assert (settings.DATA_DIR / "templates.json").exists()
     templates_source.templates.cache_clear()
+    monkeypatch.setattr(templates_source, "_read", None)
     assert templates_source.templates() == anew
 
 
-@pytest.mark.parametrize("kept", ["[]", '{"made_with": 7}', "not json"])
-def test_what_was_kept_and_is_damaged_is_made_anew(settings: Any, kept: str) -> None:
+@pytest.mark.parametrize("kept", [b"[]", b'{"presets": 7}', b"not json", b"\xff"])
+def test_what_was_kept_and_is_damaged_is_made_anew(kept: bytes) -> None:
+    templates_source.templates.cache_clear()
     expected = templates_source.templates()
-    (settings.DATA_DIR / "templates.json").write_text(kept)
+    assert DerivedValue.objects.update(value=kept, value_bytes=len(kept)) == 1
+    templates_source.templates.cache_clear()
+    assert templates_source.templates() == expected
+
+
+@pytest.mark.parametrize("changed", [{"version": "another"}, {"mtime_ns": 1}, {"size": 1}])
+def test_templates_of_another_package_are_made_anew(changed: dict[str, Any]) -> None:
+    templates_source.templates.cache_clear()
+    expected = templates_source.templates()
+    DerivedValue.objects.update(value=b'{"version": "", "presets": [], "categories": {}}', **changed)
     templates_source.templates.cache_clear()
     assert templates_source.templates() == expected
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,23 @@ from django.test import Client
 from django.utils import timezone
 
 from comfyui.models import ComfyState, Report
+from derived import cache
+from derived.models import DerivedValue
 from presets import templates_source, thumbnails
-from presets.webp_frame import first_frame
 from settings_app import preferences
 from tests.fakecomfy import FakeComfy
+from tests.presets.makers import chunk, riff
 
 pytestmark = pytest.mark.django_db
+
 
 TEMPLATES = ("flux", "wan video", "..")
 
 
-def chunk(name: bytes, body: bytes) -> bytes:
-    return name + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
-
-
-def riff(*chunks: bytes) -> bytes:
-    body = b"WEBP" + b"".join(chunks)
-    return b"RIFF" + len(body).to_bytes(4, "little") + body
-
-
 FRAME = chunk(b"VP8 ", b"first frame")
+
+
 PICTURE = riff(FRAME)
-HEAD = b"\0" * 6 + b"\x2a\x01\0" + b"\x2b\x01\0" + b"\0" * 4  # 299 by 300 at the corner
-
-
-def animation(*first: bytes) -> bytes:
-    second = chunk(b"ANMF", HEAD + chunk(b"VP8 ", b"second"))
-    return riff(
-        chunk(b"VP8X", b"\2" + b"\0" * 9), chunk(b"ANIM", b"\0" * 6), chunk(b"ANMF", HEAD + b"".join(first)), second
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +80,7 @@ def asked(comfy: FakeComfy) -> list[str]:
 
 
 def kept() -> dict[str, int]:
-    return {entry.name: entry.stat().st_size for entry in os.scandir(thumbnails._folder())}
+    return thumbnails.KEPT.sizes()
 
 
 def test_a_package_has_it(owner: Client, templates: Path, comfy: FakeComfy) -> None:
@@ -122,13 +109,12 @@ def test_what_comfyui_does_not_have_is_asked_for_again_only_after_a_while(owner:
     assert show(owner)[::2] == show(owner)[::2] == (204, b"")
     assert asked(comfy) == ["/templates/flux-1.webp"]
     assert "flux" not in thumbnails.offered()
-    [marker] = thumbnails._folder().iterdir()
-    long_ago = time.time() - thumbnails.MISSING_FOR - 1
-    os.utime(marker, (long_ago, long_ago))
+    assert kept() == {"flux": 0}
+    DerivedValue.objects.update(made_at=timezone.now() - timedelta(seconds=thumbnails.MISSING_FOR + 1))
     assert "flux" in thumbnails.offered()
     comfy.fixed["/templates/flux-1.webp"] = (200, PICTURE)
     assert show(owner)[0] == 200
-    assert list(kept().values()) == [len(PICTURE)]
+    assert kept() == {"flux": len(PICTURE)}
 
 
 def test_nothing_is_asked_of_a_comfyui_that_is_away(owner: Client, comfy: FakeComfy) -> None:
@@ -159,22 +145,31 @@ def test_a_name_that_the_index_does_not_have_is_no_address(owner: Client, comfy:
     assert asked(comfy) == []
 
 
-def test_a_strange_name_of_the_index_makes_no_strange_path(owner: Client, comfy: FakeComfy) -> None:
+def test_a_strange_name_of_the_index_is_only_a_name(owner: Client, comfy: FakeComfy) -> None:
     comfy.fixed["/templates/..-1.webp"] = (200, PICTURE)
     assert show(owner, "..%2F..")[0] == 404
     assert thumbnails.picture("..") is not None
-    assert [len(name) for name in kept()] == [32]
+    assert kept() == {"..": len(PICTURE)}
 
 
-def test_the_oldest_go_when_too_many_are_kept(comfy: FakeComfy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thumbnails, "MOST_KEPT", 2 * len(PICTURE))
+def test_those_not_seen_for_longest_go_when_too_many_are_kept(
+    comfy: FakeComfy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "MOST_BYTES", 2 * len(PICTURE))
     for age, name in enumerate(reversed(TEMPLATES)):
         comfy.fixed[f"/templates/{name.replace(' ', '%20')}-1.webp"] = (200, PICTURE)
         assert thumbnails.picture(name)
-        file = thumbnails._folder() / thumbnails._key(name)
-        if age < 2:
-            os.utime(file, (1000 + age, 1000 + age))
-    assert sorted(kept()) == sorted(map(thumbnails._key, ("flux", "wan video")))
+        DerivedValue.objects.filter(path=name).update(used_at=timezone.now() - timedelta(days=10 - age))
+    assert kept().keys() == {"flux", "wan video"}
+
+
+def test_a_damaged_picture_is_fetched_again(owner: Client, comfy: FakeComfy) -> None:
+    comfy.fixed["/templates/flux-1.webp"] = (200, PICTURE)
+    assert show(owner)[0] == 200
+    DerivedValue.objects.update(value=b"<svg>")
+    assert show(owner) == (200, "image/webp", PICTURE)
+    assert len(asked(comfy)) == 2
+    assert bytes(DerivedValue.objects.get().value) == PICTURE
 
 
 def test_it_is_for_those_who_are_logged_in_and_stays_in_their_browser(owner: Client, templates: Path) -> None:
@@ -203,32 +198,3 @@ def test_pages_show_it_and_keep_the_drawing_below(owner: Client, templates: Path
     assert text.count(image) == text.count("<img") == 1
     assert text.count("icons.svg#image") >= 2
     assert image in owner.get("/models/template:flux/").content.decode()
-
-
-# --- one frame of an animation ----------------------------------------------------------------------------------------
-
-
-def test_of_an_animation_the_first_frame_stays() -> None:
-    assert first_frame(animation(FRAME)) == PICTURE
-
-
-def test_a_frame_with_transparency_keeps_it() -> None:
-    alpha = chunk(b"ALPH", b"alpha")
-    extended = chunk(b"VP8X", b"\x10\0\0\0" + b"\x2a\x01\0" + b"\x2b\x01\0")
-    assert first_frame(animation(alpha, FRAME)) == riff(extended, alpha, FRAME)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"GIF89a",
-        PICTURE,
-        b"RIFF\0\0\0\0WEBP",
-        animation(FRAME)[:60],
-        animation(b""),
-        b"RIFF\xff\xff\xff\xffWEBPANMF\xff\xff",
-    ],
-)
-def test_what_is_no_animation_is_left_as_it_is(data: bytes) -> None:
-    assert first_frame(data) == data

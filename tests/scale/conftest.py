@@ -13,7 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+
+from tests.comfydash.serving import wait_for
 
 
 def _free_port() -> int:
@@ -32,6 +35,19 @@ def _wait_for_port(port: int, seconds: float = 30) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _wait_for_postgres(url: str) -> None:
+    """It takes connections before it has started up."""
+
+    def answers() -> bool:
+        try:
+            psycopg.connect(url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    wait_for(answers, name="PostgreSQL")
 
 
 def _postgres_programs() -> Path | None:
@@ -68,6 +84,7 @@ def postgres_url() -> Iterator[str]:
     )
     try:
         _wait_for_port(port)
+        _wait_for_postgres(f"postgres://postgres@127.0.0.1:{port}/postgres")
         yield f"postgres://postgres@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()

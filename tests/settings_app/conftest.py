@@ -10,9 +10,10 @@ import pytest
 from django.test import Client
 
 from settings_app import preferences
-from settings_app.administrator import administrator
+from settings_app.administrator import administrator, set_password
 
 GOOD_TOKEN = "hf_" + "a" * 30 + "WXYZ"
+PASSWORD = "correct horse battery"
 WHOAMI = {"name": "ada", "auth": {"accessToken": {"role": "read"}}}
 
 
@@ -76,3 +77,13 @@ def hub(settings) -> Iterator[WhoamiHub]:
         hub.knows(GOOD_TOKEN, WHOAMI)
         yield hub
         server.shutdown()
+
+
+@pytest.fixture
+def password() -> str:
+    set_password(PASSWORD)
+    return PASSWORD
+
+
+def logged_in(client: Client) -> bool:
+    return client.get("/settings/").status_code == 200

@@ -2,19 +2,14 @@
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.test import Client
 
 from activity.models import Activity
 from settings_app import administrator, login_links
 from settings_app.models import Administrator, LoginLink
-from tests.settings_app.conftest import a_browser
+from tests.settings_app.conftest import a_browser, logged_in
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
-
-
-def logged_in(client: Client) -> bool:
-    return client.get("/settings/").status_code == 200
 
 
 def test_there_is_one_administrator_without_a_password():

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from downloads.transfer import Options, Progress, TransferError, check_address, probe
-from hosts.huggingface.addresses import Hub
-from tests.downloads.transfer.conftest import Bringer, quick
-from tests.fakehub import FakeHub, safetensors_bytes
+from downloads.transfer import TransferError, check_address
+from tests.downloads.transfer.conftest import Bringer
+from tests.fakehub import FakeHub
 from webclient.url_policy import check_peer, is_signed, masked, next_hop, without_secrets, without_signature
 
 NEVER = [
@@ -25,10 +19,14 @@ NEVER = [
     "http://exa mple.org/a", "http://example.org/a\nb", "http://example.org\\@evil.org/", "http://example.org:99999/",
     "http://example.org:0/", "http://[::1", "http://\x00/", "",
 ]  # fmt: skip
+
+
 NO_NAMES = [
     "a..b", ".a", "-a.example", "xn--", f"{'a' * 64}.example", "a." * 127 + "example", "h%2eexample", "%31%32%37.0.0.1",
     "127.0.0.1%2f.example", "h.example,i.example", "h;x", 'h"x', "h<x>", "h*", "h|x", "a.example..",
 ]  # fmt: skip
+
+
 PRIVATE = [
     "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/", "http://0/",
     "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://box.internal/", "http://nas.local/",
@@ -41,12 +39,16 @@ PRIVATE = [
     "http://[3fff::1]/", "http://[5f00::1]/", "http://[100::1]/", "http://[2001:db8::1]/", "http://[2002:a00:1::]/",
     "http://[2620:4f:8000::1]/", "http://[4000::1]/", "http://１２７.0.0.1/",
 ]  # fmt: skip
+
+
 METADATA = [
     "http://169.254.169.254/latest/meta-data/", "http://169.254.170.2/", "http://192.0.0.192/", "http://168.63.129.16/",
     "http://100.100.100.200/", "http://metadata.google.internal/", "http://METADATA.google.internal./",
     "http://[fd00:ec2::254]/", "http://[fd20:ce::254]/", "http://[::ffff:169.254.169.254]/", "http://[::168.63.129.16]/",
     "http://[64:ff9b::a83f:8110]/", "http://[64:ff9b:1::a9fe:a9fe]/", "http://[2002:a9fe:a9fe::]/",
 ]  # fmt: skip
+
+
 PUBLIC = ["https://huggingface.co/a", "http://8.8.8.8/", "https://[2606:4700::1111]/", "https://example.org:8443/a?b=c"]
 
 
@@ -180,147 +182,6 @@ def test_a_name_that_resolves_to_a_private_address_is_refused_by_its_socket(
     port = hub.url.rpartition(":")[2]
     brought = bring(f"http://models.example.org:{port}/a.safetensors", allow_private_hosts=False)
     assert (brought.reason, hub.asked(), bring.on_disk()) == ("forbidden_address", [], {})
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "url", "sees"),
-    [
-        ("https://huggingface.co", "https://huggingface.co/a/b/resolve/main/c", True),
-        ("https://huggingface.co", "http://huggingface.co/a/b/resolve/main/c", False),
-        ("https://huggingface.co", "https://huggingface.co:444/a", False),
-        ("https://huggingface.co", "https://huggingface.co.evil.org/a", False),
-        ("https://huggingface.co", "https://cdn-lfs.huggingface.co/a", False),
-        ("http://mirror.example.org", "http://mirror.example.org/a", False),
-        ("http://127.0.0.1:80", "http://127.0.0.1/a", True),
-        ("http://127.0.0.1:8000", "http://127.0.0.1:8001/a", False),
-    ],
-)
-def test_who_may_see_the_token(endpoint: str, url: str, sees: bool) -> None:
-    assert Hub(endpoint).may_see_token(url) is sees
-
-
-def test_no_netrc_and_no_cookies(hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    netrc = tmp_path / ".netrc"
-    netrc.write_text("machine 127.0.0.1 login ada password secret\n")
-    netrc.chmod(0o600)
-    monkeypatch.setenv("NETRC", str(netrc))
-    file = hub.add_document("a.safetensors", safetensors_bytes(), headers={"Set-Cookie": "a=b"})
-    probe(file.url, quick(hub))
-    assert [line.authorization for line in hub.asked()] == [""]
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate of 127.0.0.1 with its key, in one file."""
-    file = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run([*command.split(), "-keyout", file, "-out", f"{file}.crt"], check=True, capture_output=True)
-    file.write_bytes(file.read_bytes() + Path(f"{file}.crt").read_bytes())
-    return file
-
-
-@pytest.mark.parametrize("trusted", ["by option", "by environment", ""])
-def test_certificates(trusted: str, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
-    options: dict[str, Any] = {}
-    if trusted == "by option":
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/etc/ssl/certs/ca-certificates.crt")
-        options = {"ca_bundle": str(certificate)}
-    elif trusted:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    with FakeHub(tls=context) as hub:
-        file = hub.add_file("org/repo", "a.safetensors", size=20_000_000)
-        brought = Bringer(hub, tmp_path / "models")(file, "vae/a.safetensors", **options)
-        if trusted:
-            assert brought.published
-            assert brought.published.sha256 == file.sha256
-        else:
-            assert brought.reason == "network"
-            assert "REQUESTS_CA_BUNDLE" in str(brought.refusal)
-            assert "retrying" not in brought.statuses
-
-
-def stop_at(count: int) -> Callable[[Progress], bool]:
-    return lambda progress: progress.bytes_done < count
-
-
-def test_stopping_an_encrypted_transfer_writes_no_ciphertext(certificate: Path, tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    with FakeHub(tls=context, total_speed=30_000_000) as hub:
-        file = hub.add_file("org/repo", "a.safetensors", size=24_000_000)
-        bring = Bringer(hub, tmp_path / "models")
-        for stop in (3_000_000, 8_000_000, 15_000_000):
-            assert bring(file, tick=stop_at(stop), ca_bundle=str(certificate)).stopped
-        brought = bring(file, ca_bundle=str(certificate))
-        assert brought.published
-        assert (brought.published.sha256, brought.published.warnings) == (file.sha256, ())
-
-
-def test_a_proxy_of_the_environment_is_used(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", hub.cdn_url)
-    with pytest.raises(TransferError):
-        probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
-    assert hub.asked(origin="cdn")[0].host == "models.example.org"
-
-
-@pytest.mark.parametrize("login", ["us\u200ber:p\u4f60", "us%0Aer:pw", "%E4%BD%A0:pw"])
-def test_a_proxy_whose_login_is_not_latin_is_asked_all_the_same(
-    login: str, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", hub.cdn_url.replace("://", f"://{login}@"))
-    with pytest.raises(TransferError):
-        probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
-    assert hub.asked(origin="cdn")[0].host == "models.example.org"
-
-
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://[::1", "http://127.0.0.1:99999"])
-def test_a_proxy_that_is_none_is_a_sentence(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("ALL_PROXY", proxy)
-    with pytest.raises(TransferError) as refused:
-        probe("http://models.example.org/a.safetensors", Options(retry_base=0.01, max_attempts=1))
-    assert refused.value.reason == "network"
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://mirror.example/files/x.safetensors?sig=S&v=1",
-        "https://mirror.example/o/r/blob/main/x.safetensors?raw=true",
-        "https://mirror.example/hfx/o/r/blob/main/x.safetensors?raw=true",
-        "https://mirror.example/hf/download/x.safetensors?sig=S",
-        "https://dockerhub.example/o/r/blob/main/x.safetensors?raw=true",
-        "https://huggingface.co.example/o/r/blob/main/x.safetensors?raw=true",
-        "https://cdn-lfs.huggingface.co/o/r/blob/main/x.safetensors?Signature=S",
-    ],
-)
-def test_what_a_mirrors_host_has_beside_the_hub_keeps_its_address(url: str) -> None:
-    hub = Hub("https://mirror.example/hf")
-    assert hub.canonical(url) == hub.file_address(url) == url
-    assert hub.repository_page(url) == ""
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://mirror.example/hf/o/r/blob/main/x.bin?a=1",
-        "https://huggingface.co./o/r/raw/main/x.bin",
-        "https://HF.co//o/r/blob/main/x.bin?download=true",
-    ],
-)
-def test_what_is_the_hubs_is_asked_at_its_endpoint(url: str) -> None:
-    assert Hub("https://mirror.example/hf").canonical(url) == "https://mirror.example/hf/o/r/resolve/main/x.bin"
 
 
 @pytest.mark.parametrize("location", ["http://[bad?sig=S", "http://h.example:x/?sig=S", "http://[::1%/"])

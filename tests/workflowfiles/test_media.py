@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.workflowfiles.reading import names
 from tests.workflows import make
 from workflowfiles import media, scan_bytes
 
 MB = 2**20
-UI = json.dumps(make.ui(make.node("VAELoader", ("a.pt",)))).encode()
+UI = json.dumps(make.ui(make.node("VAELoader", ("from-workflow.pt",)))).encode()
 
 
 class CountedFile(io.BytesIO):
@@ -108,3 +109,60 @@ def test_no_more_of_a_file_is_read_than_one_file_may_cost(whole: bytes) -> None:
 def test_a_workflow_behind_many_other_texts_is_found() -> None:
     whole = make.png(*[(b"tEXt", b"Comment\0" + b"x" * MB)] * 100, (b"tEXt", b"workflow\0" + UI))
     assert media.texts_of(io.BytesIO(whole)) == {"workflow": UI}
+
+
+API = json.dumps(make.api(VAELoader={"vae_name": "from-prompt.pt"})).encode()
+
+
+WITH_NAN = API.replace(b'"vae_name"', b'"scale": NaN, "vae_name"')
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        make.png((b"tEXt", b"prompt\0" + API), (b"tEXt", b"workflow\0" + UI)),
+        make.png((b"iTXt", b"workflow\0\0\0en\0\0" + UI)),
+        make.png((b"iTXt", b"workflow\0\1\0\0\0" + zlib.compress(UI))),
+        make.png((b"zTXt", b"workflow\0\0" + zlib.compress(UI))),
+        make.png((b"eXIf", make.exif((0x10F, b"workflow:" + UI)))),
+        make.webp(make.exif((0x10F, b"workflow:" + UI + b"\0"), (0x110, b"prompt:" + API + b"\0"))),
+        make.webp(b"Exif\0\0" + make.exif((0x10F, b"Workflow: " + UI), order=">")),
+        make.jpeg(make.exif((0x10E, b"Workflow:" + UI + b"\0"))),
+        make.jpeg(make.exif((0x9286, b"UNICODE\0" + ("workflow:" + UI.decode()).encode("utf-16-le")))),
+        make.jpeg(make.exif((0x9286, b"UNICODE\0" + ("workflow:" + UI.decode()).encode("utf-16-be")))),
+        make.flac(prompt=API, workflow=UI),
+        make.opus(WORKFLOW=UI, prompt=API),
+        make.mp4(prompt=API, workflow=UI),
+    ],
+)
+def test_the_workflow_in_a_picture_sound_or_video_is_read(data: bytes):
+    assert scan_bytes(data).kind == "ui"
+    assert names(data) == ["vae/from-workflow.pt"]
+
+
+@pytest.mark.parametrize("workflow", [None, b"not json", b"{}", b"[1]"])
+def test_the_prompt_is_read_when_the_workflow_is_missing_or_broken(workflow: bytes | None):
+    chunks = [(b"tEXt", b"workflow\0" + workflow)] if workflow is not None else []
+    data = make.png(*chunks, (b"tEXt", b"prompt\0" + WITH_NAN))
+    assert (scan_bytes(data).kind, names(data)) == ("api", ["vae/from-prompt.pt"])
+
+
+def test_a_picture_without_a_workflow_says_what_to_ask_for():
+    found = scan_bytes(make.png(), name="cat.png")
+    assert found.kind == "not_workflow"
+    assert found.error == (
+        "cat.png: It carries no workflow. Many sites remove it from pictures: ask for the original or the JSON."
+    )
+
+
+@pytest.mark.parametrize("cut", range(0, 160, 7))
+def test_a_picture_cut_anywhere_gives_a_verdict(cut: int):
+    for whole in (
+        make.png((b"iTXt", b"workflow\0\1\0\0\0" + zlib.compress(UI))),
+        make.webp(make.exif((0x10F, b"workflow:" + UI))),
+        make.jpeg(make.exif((0x10E, b"Workflow:" + UI))),
+        make.flac(workflow=UI),
+        make.opus(workflow=UI),
+        make.mp4(workflow=UI),
+    ):
+        assert scan_bytes(whole[:cut]).kind in {"not_workflow", "unreadable"}

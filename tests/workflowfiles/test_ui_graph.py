@@ -5,20 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.make import HUB, dump, entry, node, subgraph, ui, widget_input
-from workflowfiles import ModelUse, Scan, scan_bytes
-
-
-def scan(workflow: Any) -> Scan:
-    return scan_bytes(dump(workflow))
-
-
-def needed(workflow: Any) -> list[str]:
-    return [use.path for use in scan(workflow).models if use.needed]
-
-
-def not_needed(workflow: Any) -> list[str]:
-    return [use.path for use in scan(workflow).models if not use.needed]
+from tests.workflowfiles.reading import needed, not_needed, scan
+from tests.workflows.make import HUB, entry, node, subgraph, ui, widget_input
+from workflowfiles import ModelUse, Scan
 
 
 def test_a_declared_model_is_found_with_everything_that_is_known_of_it():
@@ -252,34 +241,6 @@ def test_a_top_level_list_of_models_gives_url_and_folder():
     assert [(use.path, use.url, use.certainty) for use in scan(workflow).models] == [
         ("llm/m.gguf", f"{HUB}/llm/m.gguf", "declared")
     ]
-
-
-GROUP = {
-    "nodes": [
-        {"type": "CheckpointLoaderSimple", "index": 0, "widgets_values": ["default.safetensors"]},
-        {"type": "KSampler", "index": 1, "widgets_values": [1, "fixed", 20]},
-        {"type": "VAELoader", "index": 2, "widgets_values": ["default.vae.pt"]},
-    ],
-    "links": [],
-}
-
-
-@pytest.mark.parametrize("separator", [">", "/"])
-def test_a_group_node_hands_its_values_to_the_nodes_inside(separator: str):
-    values = ("mine.safetensors", 1, "fixed", 20, "mine.vae.pt")
-    workflow = ui(node(f"workflow{separator}My group", values), extra={"groupNodes": {"My group": GROUP}})
-    assert needed(workflow) == ["checkpoints/mine.safetensors", "vae/mine.vae.pt"]
-    assert scan(workflow).node_types == {"CheckpointLoaderSimple", "KSampler", "VAELoader"}
-
-
-def test_a_group_node_that_hides_widgets_deals_models_out_in_order():
-    workflow = ui(node("workflow>g", ("mine.safetensors", "mine.vae.pt")), extra={"groupNodes": {"g": GROUP}})
-    assert needed(workflow) == ["checkpoints/mine.safetensors", "vae/mine.vae.pt"]
-
-
-def test_a_bypassed_group_node_needs_nothing():
-    workflow = ui(node("workflow>g", None, mode=4), extra={"groupNodes": {"g": GROUP}})
-    assert not_needed(workflow) == ["checkpoints/default.safetensors", "vae/default.vae.pt"]
 
 
 def test_ids_may_be_numbers_or_strings():

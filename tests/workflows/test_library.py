@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection, connections
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 from comfyui import folders
+from derived.models import DerivedValue
 from tests.workflows import make
 from tests.workflows.put import loader, put_workflow
 from workflowfiles import Scan, scan_file
@@ -18,6 +21,15 @@ from workflows.library import Library
 from workflows.library import library as known
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
+
+
+def in_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_scans", None)
+    library._known = None
+
+
+def kept_of(name: str) -> QuerySet[DerivedValue]:
+    return DerivedValue.objects.filter(path__endswith=f"/{name}")
 
 
 def ids() -> list[str]:
@@ -70,20 +82,57 @@ def test_a_changed_file_is_read_again_and_an_unchanged_one_is_not(
 def test_a_new_process_reads_no_file_that_did_not_change(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_workflow("a.json")
     before = known().workflows["local:a.json"]
-    monkeypatch.setattr(library, "_scans", None)
+    in_a_new_process(monkeypatch)
     monkeypatch.setattr(library, "scan_file", None)
-    library._known = None
     assert known().workflows["local:a.json"] == before
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"version": 1, "scans": {"a": 1}}', b'{"version": -1}'])
-def test_a_damaged_memory_is_only_made_anew(workspace: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"7", b'{"kind": "ui", "models": [{"color": 1}]}', b"\xff"])
+def test_a_damaged_memory_is_only_made_anew(workspace: Path, monkeypatch: pytest.MonkeyPatch, value: bytes) -> None:
     put_workflow("a.json")
-    (workspace / "data" / "workflows.json").write_bytes(content)
-    monkeypatch.setattr(library, "_scans", None)
-    assert ids() == ["local:a.json"]
-    kept = json.loads((workspace / "data" / "workflows.json").read_bytes())
-    assert [Path(path).name for path in kept["scans"]] == ["a.json"]
+    before = known().workflows["local:a.json"]
+    assert kept_of("a.json").update(value=value, value_bytes=len(value)) == 1
+    in_a_new_process(monkeypatch)
+    assert known().workflows["local:a.json"] == before
+    assert library._decoded(bytes(kept_of("a.json").get().value)) == before.scan
+
+
+def test_scans_of_another_scanner_are_made_anew(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_workflow("a.json")
+    known()
+    DerivedValue.objects.update(version="of another scanner")
+    in_a_new_process(monkeypatch)
+    known()
+    assert kept_of("a.json").get().version == library.SCANS.version
+
+
+def test_a_file_that_could_not_be_read_is_read_again_by_a_new_process(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rights change without its time."""
+    put_workflow("a.json")
+    with monkeypatch.context() as closed:
+        closed.setattr(library, "scan_file", lambda file: Scan("unreadable", error="It cannot be read."))
+        assert known().workflows["local:a.json"].scan.kind == "unreadable"
+    in_a_new_process(monkeypatch)
+    assert known().workflows["local:a.json"].scan.kind == "ui"
+
+
+def test_the_first_look_reads_all_scans_in_one_query_and_keeps_new_ones_at_once(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = []
+    for number in range(30):
+        put_workflow(f"{number}.json")
+        in_a_new_process(monkeypatch)
+        with CaptureQueriesContext(connection) as asked:
+            known()
+        counted.append(len([query for query in asked if "derived_value" in query["sql"]]))
+    assert set(counted) == {4}  # read, write, what was not used, what is too much
+    in_a_new_process(monkeypatch)
+    with CaptureQueriesContext(connection) as asked:
+        known()
+    assert len([query for query in asked if "derived_value" in query["sql"]]) == 1
 
 
 def test_the_library_is_the_same_object_while_nothing_changes(workspace: Path) -> None:
@@ -114,11 +163,16 @@ def test_workflows_saved_in_comfyui_are_known_by_user(workspace: Path) -> None:
     assert ids() == ["comfyui-ann_1:a.json", "comfyui:a.json"]
 
 
+def ask(asked: list[Library]) -> None:
+    asked.append(known())
+    connections.close_all()
+
+
 def test_who_asks_while_another_thread_reads_new_files_does_not_wait_for_them(workspace: Path) -> None:
     put_workflow("a.json")
     before = known()
     asked: list[Library] = []
-    asking = threading.Thread(target=lambda: asked.append(known()), daemon=True)
+    asking = threading.Thread(target=ask, args=(asked,), daemon=True)
     with library._lock:  # as while it reads
         asking.start()
         asking.join(30)
@@ -130,7 +184,7 @@ def test_who_asks_after_something_was_saved_waits_for_it(workspace: Path) -> Non
     put_workflow("saved.json")
     library.forget()
     asked: list[Library] = []
-    asking = threading.Thread(target=lambda: asked.append(known()), daemon=True)
+    asking = threading.Thread(target=ask, args=(asked,), daemon=True)
     with library._lock:
         asking.start()
         assert not asked

@@ -135,6 +135,18 @@ def test_a_truncated_file_gives_its_first_tables(tmp_path):
     assert result.kept["settings"] == 1
 
 
+def test_what_was_derived_from_files_is_left_to_be_derived_anew(tmp_path):
+    broken, new = make(tmp_path / "broken.db"), empty(tmp_path / "new.db")
+    for file in (broken, new):
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("CREATE TABLE derived_value (id INTEGER PRIMARY KEY, value BLOB)")
+    with closing(sqlite3.connect(broken)) as connection, connection:
+        connection.execute("INSERT INTO derived_value VALUES (1, 'whatever')")
+    assert "derived_value" not in database.salvage(broken, new).kept
+    with closing(sqlite3.connect(new)) as connection:
+        assert connection.execute("SELECT * FROM derived_value").fetchall() == []
+
+
 def test_rows_that_fit_no_more_are_left_out(tmp_path):
     broken, new = make(tmp_path / "broken.db"), empty(tmp_path / "new.db")
     with closing(sqlite3.connect(broken)) as connection, connection:

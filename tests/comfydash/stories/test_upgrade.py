@@ -24,10 +24,19 @@ def made_from(script: str, file: Path) -> Path:
     return file
 
 
-def rows(file: Path) -> dict[str, list[tuple[object, ...]]]:
+Row = dict[str, object]
+
+
+def rows(file: Path) -> dict[str, list[Row]]:
     with closing(sqlite3.connect(file)) as connection:
+        connection.row_factory = sqlite3.Row
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {name: connection.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall() for name in names}
+        return {name: [dict(row) for row in connection.execute(f"SELECT * FROM {name} ORDER BY 1")] for name in names}
+
+
+def is_in(row: Row, table: list[Row]) -> bool:
+    """Whether it is there, with whatever columns were added since."""
+    return any(row.items() <= other.items() for other in table)
 
 
 def test_every_row_and_every_message_of_an_earlier_workspace_survives(tmp_path: Path) -> None:
@@ -36,6 +45,12 @@ def test_every_row_and_every_message_of_an_earlier_workspace_survives(tmp_path: 
     model = tmp_path / "models" / "loras" / "other.safetensors"
     model.parent.mkdir(parents=True)
     model.write_bytes(b"abc")  # what file_hash speaks of: hashes of files that are gone are forgotten
+    thumbnails = tmp_path / "data" / "thumbnails"
+    thumbnails.mkdir()
+    old = [tmp_path / "data" / name for name in ("templates.json", "workflows.json")]
+    old += [thumbnails / name for name in ("0" * 32, f"{'1' * 32}.missing", f".{'0' * 32}.99999999-0123abcd.new")]
+    for file in old:
+        file.write_bytes(b"{}")
     before = rows(database)
     assert all(before[table] for table in ("download_history", "download_file", "model_file", "file_hash", "activity"))
     assert len(rows(queue)["task"]) == 3
@@ -46,9 +61,10 @@ def test_every_row_and_every_message_of_an_earlier_workspace_survives(tmp_path: 
         serve.wait_for_line("The search for duplicates")  # the task that moved was not only taken but understood
         assert serve.stop() == 0
 
+    assert [file for file in [*old, thumbnails] if file.exists()] == []
     after = rows(database)
     lost = {
-        table: [row for row in before[table] if row not in after.get(table, [])]
+        table: [row for row in before[table] if not is_in(row, after.get(table, []))]
         for table in before.keys() - OF_THE_START - {"duplicate_search"}
     }
     assert {table: gone for table, gone in lost.items() if gone} == {}

@@ -14,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from downloads.transfer import Progress, Published, TransferError, discard_partial, partial_bytes, reserved_bytes
+from downloads.transfer import (
+    Progress,
+    Published,
+    TransferError,
+    discard_partial,
+    partial_bytes,
+    reserved_bytes,
+)
 from downloads.transfer.segments.plan import SMALLEST
 from tests.downloads.transfer.conftest import Bringer
 from tests.fakehub import FakeHub, File, safetensors_bytes
@@ -332,3 +339,10 @@ def test_twenty_kills_at_random_moments(hub: FakeHub, bring: Bringer) -> None:
     assert brought.published
     assert brought.published.sha256 == file.sha256
     assert bring.on_disk() == {MODEL: file.size}
+
+
+def test_an_unwritable_folder_is_named(hub: FakeHub, bring: Bringer) -> None:
+    file = hub.add_file("org/repo", MODEL, size=4_000_000)
+    bring.root.mkdir()
+    (bring.root / "vae").write_text("a file where a folder should be")
+    assert bring(file).reason == "path_conflict"

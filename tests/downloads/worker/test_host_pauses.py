@@ -11,44 +11,15 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
-from downloads.queue_page import line_of
+from downloads.models import DownloadHistory, Status
 from downloads.worker import host_pauses
 from downloads.worker.drain import drain_queue
-from settings_app.administrator import administrator
 from settings_app.hub_token import save_token
 from tests.comfydash.serving import wait_for
-from tests.downloads.makers import make_install
 from tests.downloads.worker.test_installer import finished, in_background, install
 from tests.fakehub import FakeHub
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def admin() -> Client:
-    client = Client(SERVER_NAME="localhost")
-    client.force_login(administrator())
-    return client
-
-
-def backing_off(status: Status = Status.DOWNLOADING) -> DownloadHistory:
-    retry_at = timezone.now() + timedelta(hours=1, minutes=30, seconds=30)
-    row = make_install(status, retry_at=retry_at, attempts=2, bytes_total=1000)
-    DownloadFile.objects.update(status=FileStatus.RETRYING)
-    return row
-
-
-@pytest.mark.parametrize("path", ["/downloads/", "/downloads/queue/", "/"])
-def test_a_page_says_which_try_comes_when(admin: Client, path: str) -> None:
-    backing_off()
-    assert "Retrying (2/3) in 1 h 30 min" in admin.get(path).content.decode()
-
-
-@pytest.mark.parametrize("status", [Status.PAUSED, Status.QUEUED, Status.WAITING])
-def test_what_does_not_run_does_not_count_down(admin: Client, status: Status) -> None:
-    assert line_of(backing_off(status)).phase == ""
-    assert line_of(DownloadHistory.objects.get()).retry_in == 0
 
 
 def test_the_worker_writes_it_down_and_a_claim_starts_anew(
