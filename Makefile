@@ -18,6 +18,8 @@ lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+	$(PYTHON) -m djlint --quiet --check templates
+	$(PYTHON) -m djlint --quiet --lint templates
 	$(PYTHON) manage.py makemigrations --check --dry-run
 
 # The locks anew, with the newest versions that the ranges in requirements*.txt allow.

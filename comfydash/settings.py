@@ -135,7 +135,7 @@ TEMPLATES = [
                 (
                     "django.template.loaders.cached.Loader",
                     [
-                        "django.template.loaders.filesystem.Loader",
+                        "comfydash.unindented_templates.Loader",
                         "django.template.loaders.app_directories.Loader",
                     ],
                 )

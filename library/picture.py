@@ -9,6 +9,12 @@ from library.overview import Space, overview
 
 WIDTH = 1000  # units of the drawing
 NAMED = 6  # folders with a slice of their own
+PAINTS = {
+    "partial": "var(--warn)",
+    "other": "var(--line-strong)",
+    "reserve": "var(--bar-track)",
+    "free": "var(--bar-track)",
+}
 SHADES = (1.0, 0.8, 0.64, 0.5, 0.39, 0.3)  # opacity of the bar's colour, largest folder first
 
 
@@ -22,6 +28,10 @@ class Slice:
     x: float = 0
     width: float = 0
     shade: float = 1.0
+
+    @property
+    def paint(self) -> str:
+        return PAINTS.get(self.kind, "var(--bar)")
 
 
 def picture(space: Space) -> list[Slice]:
@@ -38,7 +48,7 @@ def picture(space: Space) -> list[Slice]:
         Slice("more", "Other models", rest, shade=0.22),
         Slice("partial", "Unfinished", space.partials),
         Slice("other", "Everything else on the volume", other),
-        Slice("reserve", "Kept free", reserve),
+        Slice("reserve", "Kept free", reserve, shade=0.6),
         Slice("free", "Free", space.free - reserve),
     ]
     return _placed([piece for piece in slices if piece.bytes > 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -12,9 +13,10 @@ from django.contrib.messages.storage.base import Message
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from downloads import queue_page
+from downloads.models import DownloadFile, FileStatus, Status
 from values.sizes import human_size
 from webclient import url_policy
 
@@ -40,6 +42,20 @@ PAGES = (
     Page("Activity", "/activity/", "clock", "a"),
     Page("Settings", "/settings/", "gear", "t"),
     Page("Admin", "/admin/", "table", "n"),
+)
+NEW_TAB = mark_safe('<span class="visually-hidden"> (opens a new tab)</span>')
+HTMX_CONFIG = json.dumps(
+    {
+        "includeIndicatorStyles": False,  # a style element, which the content security policy forbids
+        "allowEval": False,
+        "allowScriptTags": False,
+        "historyCacheSize": 0,  # Back asks the server: what a page said a minute ago is old
+        "refreshOnHistoryMiss": True,
+        "defaultSettleDelay": 0,
+        "timeout": 30_000,  # ms
+        "attributesToSettle": ["class"],
+    },
+    separators=(",", ":"),
 )
 ON_THE_PHONE = 4  # pages that have a button of their own in the bar at the bottom; the others are behind "More"
 
@@ -79,6 +95,17 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("comfydash/icons.svg"), name
     )
+
+
+@register.simple_tag
+def new_tab() -> SafeString:
+    """What a link says to those who cannot see where it opens."""
+    return NEW_TAB
+
+
+@register.simple_tag
+def htmx_config() -> str:
+    return HTMX_CONFIG
 
 
 @register.simple_tag
@@ -143,6 +170,35 @@ def undo_path(message: Message) -> str:
     """Where a toast's Undo posts: a view sets ``extra_tags="undo=/path/"``."""
     tags = (message.extra_tags or "").split()
     return next((tag.removeprefix("undo=") for tag in tags if tag.startswith("undo=")), "")
+
+
+# --- downloads -----------------------------------------------------------------------------------------------------
+# What may be nothing is a filter: CSS leaves an element out of its row only where not even a space is in it.
+
+
+@register.filter
+def pace(line: queue_page.Line) -> str:
+    """What an install does right now: that it tries again or verifies, else its speed."""
+    if line.phase:
+        return f"{line.phase} in {duration(line.retry_in)}" if line.retry_in >= 0.5 else line.phase
+    return f"{size(line.speed)}/s" if line.speed else ""
+
+
+@register.filter
+def file_pace(file: DownloadFile, line: queue_page.Line) -> str:
+    if file.status == FileStatus.RETRYING:
+        return pace(line)
+    if file.status == FileStatus.VERIFYING:
+        return "Verifying"
+    return f"{size(file.speed)}/s" if file.speed and line.row.status == Status.DOWNLOADING else ""
+
+
+@register.filter
+def amount(file: DownloadFile) -> str:
+    """The bytes that are here, of how many where that is known."""
+    if file.bytes_total:
+        return f"{size(file.bytes_done)} of {size(file.bytes_total)}"
+    return size(file.bytes_done) if file.bytes_done else ""
 
 
 # --- models --------------------------------------------------------------------------------------------------------

@@ -89,9 +89,9 @@ def test_search_filter_and_order(admin: Client, query: str, names: list[str]) ->
 def test_the_same_address_gives_the_piece(admin: Client) -> None:
     put_workflow("a.json")
     piece = page(admin, "index", **PIECE, **{"HX-Target": "listing"})
-    assert piece.lstrip().startswith('<div class="stack" id="listing"')
+    assert re.match(r'\s*<div class="stack"\s+id="listing"', piece)
     detail = page(admin, "detail", "local:a.json", **PIECE, **{"HX-Target": "workflow"})
-    assert detail.lstrip().startswith('<div class="split" id="workflow"')
+    assert re.match(r'\s*<div class="split"\s+id="workflow"', detail)
 
 
 @pytest.mark.usefixtures("settings_read_once")

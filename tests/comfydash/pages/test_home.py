@@ -41,7 +41,7 @@ def owner() -> Client:
 
 def test_a_first_start_shows_a_checklist_with_each_fix(owner: Client, workspace: Path) -> None:
     text = owner.get("/").content.decode()
-    states = re.findall(r'badge-\w+">(\w[\w ]*)</span><span class="grow"><strong>([^<]+)</strong>', text)
+    states = re.findall(r'badge-\w+">\s*(\w[\w ]*?)\s*</span>\s*<span class="grow">\s*<strong>([^<]+)</strong>', text)
     assert states == [
         ("To do", "Models folder"),
         ("Ready", "Catalogue"),
