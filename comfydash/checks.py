@@ -18,6 +18,7 @@ from comfydash.recovery import database
 from comfydash.runtime_folder import LONGEST_BASE
 from comfydash.schema import schema
 from downloads.inventory.extra_model_paths import extra_model_paths
+from settings_app import preferences
 from volumes.files import keeps_modes
 from webclient import network_environment
 from webclient.networks import is_loopback
@@ -44,6 +45,8 @@ def data_folder(**kwargs: Any) -> list[CheckMessage]:
 @register(TAG)
 def secret_key(**kwargs: Any) -> list[CheckMessage]:
     """comfydash.E002: each process would have a key of its own; comfydash.W002: others can read it."""
+    if settings.SECRET_KEY_GIVEN:
+        return []
     file = settings.DATA_DIR / "secret_key"
     try:
         mode = file.stat().st_mode
@@ -68,6 +71,21 @@ def secret_key(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(TAG)
+def secret_key_of_several(**kwargs: Any) -> list[CheckMessage]:
+    """comfydash.W012: no second machine can join."""
+    if settings.SECRET_KEY_GIVEN or not settings.DATABASE_URL:
+        return []
+    return [
+        Warning(
+            f"The secret key stands in {settings.DATA_DIR / 'secret_key'}: a web or worker with another data folder "
+            "cannot share this database.",
+            hint="Before you start one, set COMFYDASH_SECRET_KEY to what that file holds, here and there.",
+            id="comfydash.W012",
+        )
+    ]
 
 
 @register(TAG)
@@ -117,7 +135,7 @@ def extra_paths(**kwargs: Any) -> list[CheckMessage]:
 def environment(**kwargs: Any) -> list[CheckMessage]:
     """comfydash.W007: read otherwise than written; W008: unknown; W009: no https."""
     found: list[CheckMessage] = [Warning(remark, id="comfydash.W007") for remark in env.remarks]
-    for name, meant in env.unknown():
+    for name, meant in env.unknown(preferences.variables()):
         hint = meant or "README.md lists those that there are."
         found.append(Warning(f"The variable {name} is not known and does nothing.", hint=hint, id="comfydash.W008"))
     if sentence := network_environment.certificate_problem():

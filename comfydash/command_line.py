@@ -16,7 +16,7 @@ import sys
 
 OURS = ("activity", "comfydash", "comfyui", "downloads", "presets", "settings_app", "storage", "workflows")
 # serve prepares by itself; the backup of a database that is not there is refused in its own words.
-WITHOUT_TABLES = frozenset({"serve", "backup_database"})
+WITHOUT_TABLES = frozenset({"serve", "backup_database", "migrate"})
 ALSO_WITH_TABLES = frozenset(  # commands of others that read or write them
     (
         *("run_huey", "changepassword", "clearsessions", "createsuperuser", "dbshell", "dumpdata", "loaddata"),
@@ -116,7 +116,7 @@ def _run(arguments: list[str]) -> int:
 
     try:
         if _needs_tables(arguments):
-            _prepare()
+            _prepare(joins=arguments[1] != "adopt_workspace")
         execute_from_command_line(arguments)
     except (ImproperlyConfigured, CannotStart) as trouble:
         _say(str(trouble))
@@ -146,8 +146,11 @@ def _needs_tables(arguments: list[str]) -> bool:
     return any((BASE_DIR / app / "management" / "commands" / f"{name}.py").is_file() for app in OURS if name)
 
 
-def _prepare() -> None:
-    """Make folders, key and tables as serve does, under its lock, where they are missing. Raises CannotStart."""
+def _prepare(joins: bool) -> None:
+    """Make folders, key and tables as serve does, under its lock, where they are missing. Raises CannotStart.
+
+    ``joins``: whether the command works on the workspace of its database, and has to see the same one.
+    """
     from comfydash import data_folders
     from comfydash.serve.folders import keep_private, prepare_data_dir
     from comfydash.serve.setup import load_django
@@ -159,6 +162,10 @@ def _prepare() -> None:
 
     found = schema()
     if not found.pending and not found.unknown:
+        if joins:
+            from comfydash import shared_workspace
+
+            shared_workspace.join()
         return
     from comfydash.serve import prepare
     from comfydash.serve.locks import Role, RoleLock
@@ -171,4 +178,4 @@ def _prepare() -> None:
             f"The database is of another version than this one, and in use by {busy[0].holder()}. "
             "Restart that ComfyDash first: it brings the tables up to date."
         )
-    prepare._prepare_database(alone=not busy)
+    prepare._prepare_database(alone=not busy, joins=joins)

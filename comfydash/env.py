@@ -19,20 +19,21 @@ from django.http.request import split_domain_port
 
 from comfydash.data_folders import QUOTES, at_home, unquoted
 from comfydash.postgresql.limits import limited
-from settings_app.parsers import hidden_login
 from values.words import on_or_off
+from webclient.url_login import hidden_login
 
-# Every variable of ours; README has the table. What begins like them and is none of them is a slip.
+# Our variables beside those of settings_app/preferences.py; README has the table. What begins like them and is none of
+# them is a slip.
 KNOWN = frozenset(
     f"COMFYDASH_{name}"
     for name in (
         *("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS", "PRESETS_FILE", "PRESETS_URL"),
         *("WORKFLOW_DIRS", "PASSWORD", "AUTH", "API_KEY", "ALLOWED_HOSTS", "TRUSTED_ORIGINS", "TRUSTED_PROXIES"),
-        *("TLS_ONLY", "DISK_QUOTA", "DISK_RESERVE", "CONNECTIONS", "RATE_LIMIT", "ALLOW_PRIVATE_HOSTS", "RUN_DIR"),
+        *("TLS_ONLY", "ALLOW_PRIVATE_HOSTS", "RUN_DIR", "SECRET_KEY"),
         *("HEARTBEAT_LIMIT", "PULSE_LIMIT", "PARENT_WATCH", "LISTEN_HOST"),  # of our own processes
     )
 )
-SECRETS = frozenset({"COMFYDASH_PASSWORD", "COMFYDASH_API_KEY"})  # quotes may be part of them
+SECRETS = frozenset({"COMFYDASH_PASSWORD", "COMFYDASH_API_KEY", "COMFYDASH_SECRET_KEY"})  # quotes may be part of them
 PATHS = (
     *(f"COMFYDASH_{name}" for name in ("WORKSPACE", "DATA_DIR", "LOG_DIR", "MODELS_DIR", "EXTRA_MODEL_PATHS")),
     *(f"COMFYDASH_{name}" for name in ("PRESETS_FILE", "WORKFLOW_DIRS", "RUN_DIR")),
@@ -48,6 +49,7 @@ OTHERS = (
     "REDIS_URL",
 )
 NETWORK = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+SECRET_KEY_LETTERS = 32  # at least
 WRITE_IT_SO = "Write it so in the environment, and this line goes."
 
 # What was read otherwise than it was written, or not at all: sentences for the check at the start.
@@ -56,7 +58,8 @@ remarks: list[str] = []
 
 def strip_quotes() -> None:
     """Take blanks and quotes off each value, for whoever reads the environment by itself."""
-    for name in (*(KNOWN - SECRETS), *OTHERS, *NETWORK, *_proxies()):
+    ours = {name for name in os.environ if name.startswith("COMFYDASH_")}
+    for name in (*(ours - SECRETS), *OTHERS, *NETWORK, *_proxies()):
         if name in os.environ and (value := unquoted(os.environ[name])) != os.environ[name]:
             os.environ[name] = value
 
@@ -65,20 +68,24 @@ def _proxies() -> list[str]:
     return [name for name in os.environ if name.lower().endswith("_proxy")]
 
 
-def unknown() -> list[tuple[str, str]]:
-    """Variables that begin like ours and are none, each with what may be meant, as a sentence or ""."""
-    names = [name for name in os.environ if re.match(r"COMFY[_-]?DASH", name, re.IGNORECASE) and name not in KNOWN]
-    return [(name, _meant(name)) for name in sorted(names)]
+def unknown(preferences: frozenset[str]) -> list[tuple[str, str]]:
+    """Variables that begin like ours and are none, each with what may be meant, as a sentence or "".
+
+    ``preferences``: those that decide a preference.
+    """
+    known = KNOWN | preferences
+    names = [name for name in os.environ if re.match(r"COMFY[_-]?DASH", name, re.IGNORECASE) and name not in known]
+    return [(name, _meant(name, known)) for name in sorted(names)]
 
 
-def _meant(name: str) -> str:
+def _meant(name: str, known: frozenset[str]) -> str:
     word = re.sub(r"(?i)^COMFY[_-]?DASH[_-]?", "", name).upper().replace("-", "_")
     if word in {"HOST", "PORT", "ADDRESS", "BIND", "LISTEN"}:
         return "serve takes it as an option: --host 127.0.0.1 --port 8082."
     if word in {*OTHERS, *NETWORK}:
         return f"Is {word} meant, without COMFYDASH_ in front?"
     name = f"COMFYDASH_{word}"
-    nearest = difflib.get_close_matches(name, KNOWN, 1, 0.9) or difflib.get_close_matches(name, KNOWN, 2, 0.8)
+    nearest = difflib.get_close_matches(name, known, 1, 0.9) or difflib.get_close_matches(name, known, 2, 0.8)
     return f"Is {' or '.join(nearest)} meant?" if nearest else ""
 
 
@@ -208,6 +215,17 @@ def text(name: str, default: str = "") -> str:
     """The value without surrounding blanks and quotes; an empty variable counts as not set."""
     value = os.environ.get(name, "").strip()
     return (value if name in SECRETS else unquoted(value)) or default
+
+
+def secret_key(name: str) -> str:
+    """The refusal shows how long it is, and nothing of it."""
+    value = text(name)
+    if value and len(value) < SECRET_KEY_LETTERS:
+        raise ImproperlyConfigured(
+            f"{name} has {len(value)} characters, and whoever guesses it is logged in: give it at least "
+            f"{SECRET_KEY_LETTERS}. Make one with: openssl rand -hex 32"
+        )
+    return value
 
 
 def flag(name: str, default: bool) -> bool:

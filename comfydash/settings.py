@@ -43,7 +43,9 @@ WORKFLOW_DIRS = [
 
 # --- Who may come in --------------------------------------------------------------------------------------------
 
-SECRET_KEY = read_or_create(DATA_DIR / "secret_key")
+# Every web and worker of one database has the same: it signs the sessions.
+SECRET_KEY_GIVEN = env.secret_key("COMFYDASH_SECRET_KEY")
+SECRET_KEY = SECRET_KEY_GIVEN or read_or_create(DATA_DIR / "secret_key")
 DEBUG = False
 AUTH_ON = env.flag("COMFYDASH_AUTH", default=True)
 PASSWORD = env.text("COMFYDASH_PASSWORD")

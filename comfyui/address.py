@@ -10,8 +10,8 @@ from urllib.parse import unquote, urlsplit
 from django.conf import settings
 
 from settings_app import preferences
-from settings_app.parsers import login_problem
 from webclient.networks import is_loopback
+from webclient.url_login import login_problem
 
 
 @dataclass(frozen=True)

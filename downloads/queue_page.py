@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar, cast
 from urllib.parse import urlencode
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 from django.utils import timezone
 
 from downloads.configured_hosts import configured_hosts
-from downloads.models import ENDED, DownloadFile, DownloadHistory, FileStatus, Status
-from downloads.queue import newer
+from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.queue_status import census, told_files
 from downloads.transfer_options import transfer_options
 from webclient.url_policy import masked
 
-HISTORY_PAGE = 50  # rows
 BOARD_PAGE = 25  # rows of each status
-MOST_PAGES = 20  # that one answer brings at once
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -178,16 +172,6 @@ def line_of(row: DownloadHistory) -> Line:
     return Line(row, files, refused.url if refused else "")
 
 
-def page_of(items: Sequence[Item], size: int, number: str, shown: str = "") -> Page[Item]:
-    """A page of cards, and those after it that were scrolled to: ``shown`` cards stand there and are fetched anew."""
-    paginator = Paginator(items, size)
-    first = paginator.get_page(number)
-    more = min(-(-int(shown[:6]) // size), MOST_PAGES) - 1 if shown.isdecimal() else 0
-    last = paginator.get_page(first.number + max(0, more))
-    last.object_list = items[first.start_index() - 1 if items else 0 : last.end_index()]
-    return last
-
-
 def queue_button() -> dict[str, object]:
     """The button in the header of each page: counted by the database, whatever the queue's length."""
     counted = census()
@@ -200,21 +184,6 @@ def queue_button() -> dict[str, object]:
         "revision": counted.revision,
         "waiting": counted.counts[Status.WAITING],
     }
-
-
-def history(status: str, words: str, number: str) -> Page[DownloadHistory]:
-    """Ended installs, newest first. ``may_retry``: it went wrong, and no newer one took its place."""
-    rows = DownloadHistory.objects.filter(status__in=ENDED)
-    if status in ENDED:
-        rows = rows.filter(status=status)
-    if words:
-        rows = rows.filter(Q(title__icontains=words) | Q(preset_id__icontains=words))
-    # By their ids: else SQLite reads the whole rows of all pages before this one, and asks for newer ones of each.
-    paginator = Paginator(rows.order_by("-id").values_list("pk", flat=True), HISTORY_PAGE)
-    page = paginator.get_page(number)
-    shown = DownloadHistory.objects.filter(pk__in=list(page.object_list)).order_by("-id")
-    may_retry = Q(status__in=[Status.FAILED, Status.CANCELLED]) & ~Exists(newer())
-    return Page(list(shown.annotate(may_retry=may_retry)), page.number, cast("Paginator[DownloadHistory]", paginator))
 
 
 def history_of(preset_id: str, most: int = 20) -> list[DownloadHistory]:

@@ -11,16 +11,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from downloads import queue as download_queue
-from downloads.models import ENDED, Conflict, DownloadHistory, Status
+from downloads.listing import History
+from downloads.models import Conflict, DownloadHistory, Status
 from downloads.queue import failed, retry_failed
-from downloads.queue_page import board, history, line_of, queue_button
+from downloads.queue_page import board, line_of, queue_button
 from downloads.transfer import TransferError
 from settings_app import hub_token
+from settings_app.forms import TokenForm
 from settings_app.whoami import HubUnreachable, InvalidToken
 
 TOKEN_REASONS = ("token_required", "token_invalid", "token_scope")
@@ -30,14 +32,12 @@ PIECES = {"active": "downloads/_active.html", "history": "downloads/_history.htm
 @require_safe
 @vary_on_headers("HX-Request", "HX-Target")
 def index(request: HttpRequest) -> HttpResponse:
-    status, words = request.GET.get("status", ""), request.GET.get("q", "").strip()
     piece = PIECES.get(request.htmx.target or "")  # type: ignore[attr-defined]
-    context: dict[str, object] = {"status": status, "words": words, "filtered": bool(status or words)}
-    context["endings"] = [(ending.value, ending.label) for ending in ENDED]
+    context: dict[str, object] = {}
     if piece != PIECES["history"]:
         context["board"] = board(request.GET)
     if piece != PIECES["active"]:
-        context |= {"history": history(status, words, request.GET.get("page", "1")), "failed": failed().count()}
+        context |= {"listing": History(request.GET), "failed": failed().count()}
     return render(request, piece or "downloads/index.html", context)
 
 
@@ -158,23 +158,25 @@ def retry_all_failed(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_post_parameters("token")
+@sensitive_variables("typed")
 @require_http_methods(["GET", "HEAD", "POST"])
 @vary_on_headers("HX-Request")
 def token(request: HttpRequest) -> HttpResponse:
     """The dialog that asks for a Hub token: Test says whose it is, Save wakes what waits for one."""
     context: dict[str, object] = {}
-    if request.method == "POST":
+    form = TokenForm(request.POST)
+    if request.method == "POST" and not form.is_valid():
+        context["refusal"] = form.refusal
+    elif request.method == "POST":
+        typed, saving = form.cleaned_data["token"], "test" not in request.POST
         try:
-            identity = hub_token.validate_token(request.POST.get("token", ""))
-            if "test" not in request.POST:
-                return _save_token(request)
-            context["identity"] = identity
-        except (hub_token.BadToken, InvalidToken) as refusal:
+            context["identity"] = hub_token.validate_token(typed)
+        except InvalidToken as refusal:
+            context["refusal"], saving = str(refusal), False
+        except HubUnreachable as refusal:  # nobody said that it is wrong
             context["refusal"] = str(refusal)
-        except HubUnreachable as refusal:
-            if "test" not in request.POST:
-                return _save_token(request)
-            context["refusal"] = str(refusal)
+        if saving:
+            return _save_token(request, typed)
     waiting = DownloadHistory.objects.filter(status=Status.WAITING, reason__in=TOKEN_REASONS).order_by("position", "id")
     context |= {
         "waiting": waiting.count(),
@@ -186,7 +188,8 @@ def token(request: HttpRequest) -> HttpResponse:
     return render(request, "downloads/token.html", context)
 
 
-def _save_token(request: HttpRequest) -> HttpResponse:
-    hub_token.save_token(request.POST["token"])
+@sensitive_variables("typed")
+def _save_token(request: HttpRequest, typed: str) -> HttpResponse:
+    hub_token.save_token(typed)
     messages.success(request, "The token is saved. What waited for it starts by itself.")
     return redirect(came_from(request))

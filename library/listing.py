@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from django.core.paginator import Page, Paginator
-from django.http import QueryDict
+from django import forms
 
 from library.needs import needs
-from library.overview import Overview, StoredFile, overview
+from library.overview import StoredFile, overview
+from listings.filters import FilterForm, one_of, search, select
+from listings.listing import Listing, Order
 
-PAGE = 50  # files
 NAMED = 2  # presets that need a file, before “and 3 more”
 SHOWS = {"": "All", "unneeded": "Not needed", "unknown": "Unknown", "duplicates": "Duplicates"}
-SORTS: dict[str, tuple[str, Callable[[StoredFile], Any]]] = {
-    "": ("Largest", lambda file: 0),  # the overview's own order: sorting is stable
-    "name": ("Name", lambda file: file.path.lower()),
-    "newest": ("Newest", lambda file: -file.found.mtime_ns),
-    "oldest": ("Oldest", lambda file: file.found.mtime_ns),
+ORDERS: dict[str, Order[StoredFile]] = {
+    "": Order("Largest"),  # the overview's own
+    "name": Order("Name", lambda file: file.path.lower()),
+    "newest": Order("Newest", lambda file: -file.found.mtime_ns),
+    "oldest": Order("Oldest", lambda file: file.found.mtime_ns),
 }
 
 
-@dataclass(frozen=True)
-class Choice:
-    """As it stands in the address."""
+class FileFilters(FilterForm):
+    id_prefix = "files-"
 
-    q: str = ""
-    show: str = ""
-    folder: str = ""
-    sort: str = ""
-
-    @classmethod
-    def of(cls, query: QueryDict) -> Choice:
-        choice = {field.name: query.get(field.name, "").strip()[:200] for field in fields(cls)}
-        if choice["show"] not in SHOWS:
-            choice["show"] = ""
-        if choice["sort"] not in SORTS:
-            choice["sort"] = ""
-        return cls(**choice)
-
-    @property
-    def narrows(self) -> bool:
-        return bool(self.q or self.folder)
+    show = one_of("Which files", SHOWS, forms.HiddenInput())
+    q = search("Name of a file")
+    folder = select("Folder", {"": "All"})
+    sort = one_of("Order", {value: order.label for value, order in ORDERS.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,44 +51,36 @@ class Line:
         return urlsplit(self.file.record.url).hostname or "" if self.file.record else ""
 
 
-@dataclass(frozen=True)
-class Listing:
-    choice: Choice
-    page: Page[StoredFile]
-    lines: list[Line]
-    tabs: list[tuple[str, str, int]]  # key, words and how many files
-    folders: list[str]
-    sorts: list[tuple[str, str]]
+class FileListing(Listing[StoredFile, Line]):
+    form_class = FileFilters
+    tab_field = "show"
+    shows_empty_tabs = True
+    orders = ORDERS
+    page_size = 50
 
+    def items(self) -> Sequence[StoredFile]:
+        self.seen = overview()
+        self.needs = needs(self.seen.files)
+        self.form.offer("folder", sorted(folder.name for folder in self.seen.folders))
+        return self.seen.files
 
-def listing(choice: Choice, number: str) -> Listing:
-    seen = overview()
-    asked = needs(seen.files)
-    chosen = _chosen(seen.files, choice)
-    tabs = {
-        "": chosen,
-        "unneeded": [file for file in chosen if file.is_ours and file.place not in asked.places],
-        "unknown": [file for file in chosen if file.is_unknown],
-        "duplicates": [file for file in chosen if file.has_duplicate],
-    }
-    shown = sorted(tabs[choice.show], key=SORTS[choice.sort][1])
-    page = Paginator(shown, PAGE).get_page(number)
-    return Listing(
-        choice,
-        page,
-        [Line(file, asked.names(file), _twins(file, seen)) for file in page],
-        [(show, words, len(tabs[show])) for show, words in SHOWS.items()],
-        sorted(folder.name for folder in seen.folders),
-        [(sort, words) for sort, (words, _) in SORTS.items()],
-    )
+    def answers(self, file: StoredFile) -> bool:
+        folder = self.chosen["folder"]
+        return (not folder or file.folder == folder) and self.holds_words(file.path.lower())
 
+    def tab_labels(self) -> dict[str, str]:
+        return SHOWS
 
-def _chosen(files: Iterable[StoredFile], choice: Choice) -> list[StoredFile]:
-    words = choice.q.lower().split()
-    chosen = [file for file in files if not choice.folder or file.folder == choice.folder]
-    return [file for file in chosen if all(word in file.path.lower() for word in words)] if words else chosen
+    def in_tab(self, file: StoredFile, tab: str) -> bool:
+        if tab == "unneeded":
+            return file.is_ours and file.place not in self.needs.places
+        if tab == "unknown":
+            return file.is_unknown
+        return file.has_duplicate if tab == "duplicates" else True
 
+    def shown(self, items: list[StoredFile]) -> list[Line]:
+        return [Line(file, self.needs.names(file), self._duplicates_of(file)) for file in items]
 
-def _twins(file: StoredFile, seen: Overview) -> list[StoredFile]:
-    group = seen.duplicates[file.sha256] if file.has_duplicate else ()
-    return [other for other in group if other.found.identity != file.found.identity]
+    def _duplicates_of(self, file: StoredFile) -> list[StoredFile]:
+        group = self.seen.duplicates[file.sha256] if file.has_duplicate else ()
+        return [other for other in group if other.found.identity != file.found.identity]

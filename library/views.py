@@ -15,7 +15,7 @@ from downloads.transfer import TransferError
 from downloads.worker.parked import waiting_for_space
 from library import tasks
 from library.delete import Needed, NotThere, delete_files, delete_partial, plan
-from library.listing import Choice, listing
+from library.listing import FileListing
 from library.models import DuplicateSearch
 from library.overview import overview, partials, space
 from library.picture import picture
@@ -33,13 +33,13 @@ PIECES = {
 def index(request: HttpRequest) -> HttpResponse:
     """The page, or the one live piece that htmx asks for."""
     piece = request.htmx.target or ""  # type: ignore[attr-defined]
-    context: dict[str, object] = {"choice": (choice := Choice.of(request.GET))}
+    context: dict[str, object] = {}
     if piece not in PIECES or piece == "space":
         context |= {"space": (room := space()), "folders": overview().folders, "picture": picture(room)}
         places = Destinations.now()
         context["short"] = [(row, missing_space(row, places)) for row in waiting_for_space()]
     if piece not in PIECES or piece == "files":
-        context["listing"] = listing(choice, request.GET.get("page", "1"))
+        context["listing"] = FileListing(request.GET)
     if piece not in PIECES or piece == "partials":
         context["partials"] = partials()
     if piece not in PIECES or piece == "duplicates":

@@ -10,6 +10,7 @@ from typing import Literal
 from values.sizes import BLANKS, NUMBER, UNIT, parse_size
 
 Source = Literal["file", "templates"]
+TYPE_WORDS = {"3d": "3D", "llm": "Text"}
 
 # A number with a unit wherever it stands; one without only when it is all there is ("2 files" has no size).
 # "3 to 4 GB" does not begin with terabytes of France.
@@ -79,3 +80,8 @@ def written_size(text: str) -> int | None:
     if not found and (match := _BARE_SIZE.fullmatch(text)):
         found = [size for size in (parse_size(match[1]),) if not 0 < size < _SMALLEST]
     return found[0] if found and found[0] <= _LARGEST else None
+
+
+def type_word(kind: str) -> str:
+    """A type of model or workflow, for a page."""
+    return TYPE_WORDS.get(kind, kind.capitalize())

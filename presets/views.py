@@ -22,7 +22,7 @@ from presets import thumbnails
 from presets.catalogue import catalogue
 from presets.install import NotInstallable, install_several
 from presets.install import install as install_preset
-from presets.listing import SORTS, STATES, Choice, entry, listing
+from presets.listing import ModelListing, entry
 from presets.preset import Preset
 from presets.templates_source import template_names
 from presets.uninstall import StillActive, plan_uninstall
@@ -38,14 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """The listing; a POST acts on the models that were ticked on it."""
     if request.method == "POST":
         return _act_on_selection(request)
-    choice = Choice.of(request.GET)
-    context = {
-        "listing": listing(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
-        "choice": choice,
-        "sorts": SORTS,
-        "states": STATES,
-        "catalogue": catalogue(),
-    }
+    context = {"listing": ModelListing(request.GET, request.headers.get("X-Shown", "")), "catalogue": catalogue()}
     template = PIECES.get(request.htmx.target or "", "presets/index.html")  # type: ignore[attr-defined]
     return render(request, template, context)
 
@@ -54,7 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request", "HX-Target")
 def detail(request: HttpRequest, preset_id: str) -> HttpResponse:
     preset = _preset(preset_id)
-    context = {"entry": entry(preset), "choice": Choice.of(request.GET)}
+    context: dict[str, object] = {"entry": entry(preset)}
     target = request.htmx.target or ""  # type: ignore[attr-defined]
     if target.startswith("card-"):
         return render(request, "presets/_card.html", context)

@@ -30,6 +30,12 @@ class SettingForm(ModelForm):
         fields = ["value"]
         widgets = {"value": forms.TextInput}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        preference = preferences.PREFERENCES.get(self.instance.key)
+        if preference and "value" in self.fields:
+            self.fields["value"].label, self.fields["value"].help_text = preference.label, preference.field.help_text
+
     def clean_value(self) -> str:
         value = str(self.cleaned_data["value"])
         try:

@@ -8,31 +8,22 @@ from typing import Any, Literal
 from django.http import HttpRequest
 from ninja import Router, Schema
 from ninja.errors import HttpError
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, create_model
 
 from activity.schemas import Problem
 from settings_app import api_key, hub_token, preferences
+from settings_app.fields import RawValue
 from settings_app.hub_token import BadToken
 from settings_app.models import HF_TOKEN, SECRET_KEYS
-from settings_app.parsers import RawValue
 from settings_app.whoami import HubUnreachable, InvalidToken
 
 router = Router(tags=["settings"])
 
 
-class Settings(Schema):
-    theme: Literal["dark", "light", "auto"]
-    hf_token_set: bool
-    hf_token_source: Literal["stored", "env", ""]
-    activity_retention_days: int
-    connections: int
-    rate_limit: int
-    disk_reserve: int
-    disk_quota: int | None
-    comfyui_url: str
-    comfyui_public_url: str
-    log_generations: bool
-    sources: dict[str, preferences.Source]
+_ANSWER: dict[str, Any] = {key: preference.field.value_type for key, preference in preferences.PREFERENCES.items()}
+_ANSWER |= {"hf_token_set": bool, "hf_token_source": Literal["stored", "env", ""]}
+_ANSWER |= {"sources": dict[str, preferences.Source]}
+Settings = create_model("Settings", __base__=Schema, **_ANSWER)
 
 
 # Bodies are plain pydantic models: a ninja Schema of optional fields would take any JSON, a list too.

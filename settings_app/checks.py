@@ -8,7 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from settings_app import hub_token, parsers, preferences, proxies
+from settings_app import hub_token, preferences, proxies
+from webclient.url_login import login_problem
 
 SHORT_PASSWORD = 8
 SHORT_KEY = 20
@@ -33,7 +34,7 @@ def environment_of_settings(**kwargs: Any) -> list[CheckMessage]:
     if sentence := hub_token.environment_problem():
         hint = "Copy the token again from huggingface.co/settings/tokens, or remove the variable."
         found.append(Warning(sentence, hint=hint, id="settings_app.W003"))
-    if problem := parsers.login_problem(os.environ.get("COMFYUI_URL", "")):
+    if problem := login_problem(os.environ.get("COMFYUI_URL", "")):
         sentence = f"The login in COMFYUI_URL is not sent: {problem}."
         found.append(Warning(sentence, hint="Type the variable again by hand.", id="settings_app.W005"))
     found += [

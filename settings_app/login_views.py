@@ -15,31 +15,31 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from settings_app import administrator, login_links, login_throttle, sessions
-
-WRONG = "This is not the password. Try again, or use a login link: “manage.py login_link” on the server makes one."
+from settings_app.forms import LoginForm
 
 
 @login_not_required
 @never_cache
 @sensitive_post_parameters("password")
-@sensitive_variables("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     following = _following(request)
     if request.user.is_authenticated:
         return redirect(following)
-    context = {"source": administrator.password_source(), "next": following, "error": ""}
+    form = LoginForm(auto_id="%s")
+    context = {"source": administrator.password_source(), "next": following, "form": form, "error": ""}
     if request.method != "POST" or not context["source"]:
         return render(request, "login/login.html", context)
-    client, password = login_throttle.counted_as(request), request.POST.get("password", "")
+    client = login_throttle.counted_as(request)
     try:
         login_throttle.attempt(client)
     except login_throttle.TooManyAttempts as refusal:
         response = render(request, "login/login.html", context | {"error": str(refusal)}, status=429)
         response["Retry-After"] = str(refusal.seconds)
         return response
-    if not administrator.is_password(password):
-        return render(request, "login/login.html", context | {"error": WRONG})
+    form = LoginForm(request.POST, auto_id="%s")
+    if not form.is_valid():
+        return render(request, "login/login.html", context | {"form": form, "error": form.errors["password"][0]})
     login_throttle.forgive(client)
     sessions.begin(request, "password")
     return _let_in(request, following)

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
 from activity.models import Activity
-from settings_app import parsers
+from settings_app.fields import (
+    OptionalSizeField,
+    PreferenceField,
+    RateField,
+    RawValue,
+    SizeField,
+    SwitchField,
+    WebAddressField,
+    WholeNumberField,
+    WordField,
+)
 from settings_app.models import SECRET_KEYS, Setting
-from settings_app.parsers import RawValue
 from values.kept import Kept
+from webclient.url_login import without_login
 
 Source = Literal["env", "stored", "default"]
 CACHE_SECONDS = 1.0  # the worker sees a change of Settings this late; the pages ask too often for a query each time
@@ -37,98 +47,127 @@ class DecidedByEnvironment(PreferenceError):
     pass
 
 
+# The forms of the Settings page; "" for what has buttons of its own there.
+Section = Literal["", "comfyui", "downloads", "activity"]
+SECTIONS: tuple[Section, ...] = ("comfyui", "downloads", "activity")
+
+
 @dataclass(frozen=True)
 class Preference:
     key: str
-    label: str
-    default: Any
-    parse: Callable[[RawValue], Any]  # raises ValueError with a sentence
-    shown: Callable[[Any], str]  # as a person writes it; parse reads it again
-    help: str
-    env: str = ""
+    section: Section
+    field: PreferenceField  # its default, label, help, and which values it takes
+    env: str = ""  # the variable that wins over what is stored
+
+    @property
+    def label(self) -> str:
+        return str(self.field.label)
+
+    @property
+    def default(self) -> Any:
+        return self.field.initial
+
+    def clean(self, raw: RawValue) -> Any:
+        """The value, typed. Raises ValueError with a sentence."""
+        try:
+            return self.field.clean(raw)
+        except ValidationError as refusal:
+            raise ValueError(" ".join(refusal.messages)) from refusal
+
+    def shown(self, value: Any) -> str:
+        """As a person writes it; `clean` reads it again."""
+        return self.field.shown(value)
 
 
 GB = 10**9
+# A line here is all that a preference needs: page, API, admin and environment are made from it.
 PREFERENCES: dict[str, Preference] = {
     preference.key: preference
     for preference in (
         Preference(
             "theme",
-            "Theme",
-            "dark",
-            parsers.choice("dark", "light", "auto"),
-            str,
-            "For the dashboard and the Django admin, in every browser. Auto follows the system.",
+            "",
+            WordField(
+                "dark",
+                "Theme",
+                "For the dashboard and the Django admin, in every browser. Auto follows the system.",
+                words=("dark", "light", "auto"),
+            ),
         ),
         Preference(
             "activity_retention_days",
-            "Keep entries for",
-            30,
-            parsers.integer(1, 3650),
-            str,
-            "Days, 1 to 3650. Older entries are deleted at each start and once a day.",
+            "activity",
+            WholeNumberField(
+                30,
+                "Keep entries for",
+                "Days, 1 to 3650. Older entries are deleted at each start and once a day.",
+                low=1,
+                high=3650,
+            ),
         ),
         Preference(
             "connections",
-            "Connections per file",
-            8,
-            parsers.integer(1, 16),
-            str,
-            "The most, 1 to 16. A download starts with up to 4 and adapts.",
+            "downloads",
+            WholeNumberField(
+                8,
+                "Connections per file",
+                "The most, 1 to 16. A download starts with up to 4 and adapts.",
+                low=1,
+                high=16,
+            ),
             "COMFYDASH_CONNECTIONS",
         ),
         Preference(
             "rate_limit",
-            "Bandwidth limit",
-            0,
-            parsers.rate,
-            parsers.show_rate,
-            "For all downloads together, like 50MB/s. 0 is no limit. A running download takes it over at once.",
+            "downloads",
+            RateField(
+                0,
+                "Bandwidth limit",
+                "For all downloads together, like 50MB/s. 0 is no limit. A running download takes it over at once.",
+            ),
             "COMFYDASH_RATE_LIMIT",
         ),
         Preference(
             "disk_reserve",
-            "Leave free",
-            2 * GB,
-            parsers.size,
-            parsers.show_size,
-            "Space that downloads never use, like 2GB.",
+            "downloads",
+            SizeField(2 * GB, "Leave free", "Space that downloads never use, like 2GB."),
             "COMFYDASH_DISK_RESERVE",
         ),
         Preference(
             "disk_quota",
-            "Disk quota",
-            None,
-            parsers.optional_size,
-            parsers.show_size,
-            "What the volume really holds, like 200GB, where the system reports the host's disk. Empty: as reported.",
+            "downloads",
+            OptionalSizeField(
+                None,
+                "Disk quota",
+                "What the volume really holds, like 200GB, where the system reports the host's disk. "
+                "Empty: as reported.",
+            ),
             "COMFYDASH_DISK_QUOTA",
         ),
         Preference(
             "comfyui_url",
-            "ComfyUI address",
-            "http://127.0.0.1:8188",
-            parsers.url_or("http://127.0.0.1:8188"),
-            str,
-            "How this server reaches the ComfyUI beside it. Empty: http://127.0.0.1:8188.",
+            "comfyui",
+            WebAddressField(
+                "http://127.0.0.1:8188",
+                "ComfyUI address",
+                "How this server reaches the ComfyUI beside it. Empty: http://127.0.0.1:8188.",
+            ),
             "COMFYUI_URL",
         ),
         Preference(
             "comfyui_public_url",
-            "ComfyUI address for browsers",
-            "",
-            parsers.url_or(""),
-            str,
-            "How your browser reaches it, where that differs. Links to ComfyUI use it.",
+            "comfyui",
+            WebAddressField(
+                "",
+                "ComfyUI address for browsers",
+                "How your browser reaches it, where that differs. Links to ComfyUI use it.",
+            ),
             "COMFYUI_PUBLIC_URL",
         ),
         Preference(
             "log_generations",
-            "Log generations",
-            True,
-            parsers.flag,
-            lambda on: "on" if on else "off",
-            "Note in Activity when ComfyUI finishes a generation.",
+            "comfyui",
+            SwitchField(True, "Log generations", "Note in Activity when ComfyUI finishes a generation."),
         ),
     )
 }
@@ -155,7 +194,7 @@ def check(key: str, raw: RawValue) -> Any:
             f"{preference.env} decides this. Change it there, or remove the variable, and start again."
         )
     try:
-        return preference.parse(raw)
+        return preference.clean(raw)
     except ValueError as error:
         raise BadValue(f"{preference.label}: {error}") from error
 
@@ -189,6 +228,16 @@ def forget() -> None:
     _rows.forget()
 
 
+def of_section(section: str) -> dict[str, Preference]:
+    """Those that stand in one form of the Settings page, by key; none for a name that is no section."""
+    return {key: preference for key, preference in PREFERENCES.items() if section and preference.section == section}
+
+
+def variables() -> frozenset[str]:
+    """The environment variables that decide a preference."""
+    return frozenset(preference.env for preference in PREFERENCES.values() if preference.env)
+
+
 def problems() -> list[str]:
     """A sentence for each environment variable here whose value is none."""
     found = []
@@ -217,7 +266,7 @@ def _resolve(preference: Preference) -> tuple[Any, Source]:
     raw = _stored().get(preference.key)
     if raw is not None:
         try:
-            return preference.parse(raw), "stored"
+            return preference.clean(raw), "stored"
         except ValueError as error:
             _warn_once(preference.key, raw, f"The stored setting {preference.key} is not used: {error}")
     return preference.default, "default"
@@ -241,7 +290,7 @@ def _environment(preference: Preference) -> _Decided | None:
 
 def _parse_environment(preference: Preference, raw: str) -> Any:
     """The login in COMFYUI_URL is read by the comfyui app alone, which sends it as a header: here it is left out."""
-    return preference.parse(parsers.without_login(raw) if preference.key == "comfyui_url" else raw)
+    return preference.clean(without_login(raw) if preference.key == "comfyui_url" else raw)
 
 
 def _as_text(value: Any) -> str:

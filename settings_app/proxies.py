@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from settings_app.parsers import login_problem, without_login
+from webclient.url_login import login_problem, without_login
 
 NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 

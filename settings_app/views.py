@@ -9,7 +9,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,8 +17,9 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from settings_app import administrator, api_key, hub_token, login_throttle, preferences, sections, sessions
+from settings_app import administrator, api_key, hub_token, login_throttle, preferences, sessions
 from settings_app.diagnostics import diagnostics, findings, without_credentials
+from settings_app.forms import PasswordForm, SectionForm, TokenForm
 from settings_app.whoami import HubUnreachable, InvalidToken
 
 
@@ -55,15 +55,13 @@ def theme(request: HttpRequest) -> HttpResponse:
 @form
 def save(request: HttpRequest, name: str) -> HttpResponse:
     try:
-        section = sections.save(name, request.POST.dict())
+        section = SectionForm(name, request.POST.dict())
     except KeyError:
         raise Http404 from None
-    except preferences.PreferenceError as refusal:  # decided elsewhere since the page was loaded
-        messages.error(request, str(refusal))
-        return _back(name)
-    if not section.has_errors:
+    if saved := section.save():
         messages.success(request, "Saved.")
-    return _answer(request, "settings_app/_section.html", name, section.has_errors, {"section": section})
+        section = SectionForm(name)
+    return _answer(request, "settings_app/_section.html", name, not saved, {"section": section})
 
 
 # --- The Hub token -------------------------------------------------------------------------------------------------
@@ -75,14 +73,14 @@ def save(request: HttpRequest, name: str) -> HttpResponse:
 @sensitive_variables("typed")
 def token(request: HttpRequest) -> HttpResponse:
     """Save what was typed, or only test it (button ``test``)."""
-    typed = request.POST.get("token", "")
+    form = TokenForm(request.POST)
+    if not form.is_valid():
+        context = {"change_token": True, "token_refusal": form.refusal}
+        return _answer(request, "settings_app/_token.html", "integrations", True, context)
+    typed = form.cleaned_data["token"]
     if "test" in request.POST:
         return _tested(request, typed, {"change_token": True})
-    try:
-        hub_token.save_token(typed)
-    except hub_token.BadToken as refusal:
-        context = {"change_token": True, "token_refusal": str(refusal)}
-        return _answer(request, "settings_app/_token.html", "integrations", True, context)
+    hub_token.save_token(typed)
     messages.success(request, "The token is saved. What waited for it starts by itself.")
     return _answer(request, "settings_app/_token.html", "integrations", False, {})
 
@@ -119,34 +117,16 @@ def delete_token(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("current", "new", "again")
 def password(request: HttpRequest) -> HttpResponse:
-    errors = _change_password(request)
-    if not errors:
-        messages.success(request, "The password is set. Other sessions have ended.")
-    response = _answer(request, "settings_app/_password.html", "access", bool(errors), {"password_errors": errors})
-    if not errors:
-        login_throttle.remember_browser(request, response)  # the cookie was bound to the old password
-    return response
-
-
-@sensitive_variables("new")
-def _change_password(request: HttpRequest) -> list[str]:
-    """Sentences that say why not; empty when it is done."""
-    new = request.POST.get("new", "")
-    if not settings.AUTH_ON:
-        return ["The login is off (COMFYDASH_AUTH). Turn it on, log in, then set a password."]
-    if _needs_current(request) and not administrator.is_password(request.POST.get("current", "")):
-        return ["The current password is not right."]
-    if new != request.POST.get("again", ""):
-        return ["The new password was not typed the same twice."]
-    try:
-        user = administrator.set_password(new)
-    except ValidationError as error:
-        return list(error.messages)
-    except administrator.AccessRefused as refusal:
-        return [str(refusal)]
+    form = PasswordForm(needs_current=_needs_current(request), typed=request.POST.dict())
+    user = form.save()
+    if user is None:
+        return _answer(request, "settings_app/_password.html", "access", True, {"password": form})
     update_session_auth_hash(request, user)
     sessions.end_others(request)
-    return []
+    messages.success(request, "The password is set. Other sessions have ended.")
+    response = _answer(request, "settings_app/_password.html", "access", False, {})
+    login_throttle.remember_browser(request, response)  # the cookie was bound to the old password
+    return response
 
 
 def _needs_current(request: HttpRequest) -> bool:
@@ -212,9 +192,9 @@ def _answer(request: HttpRequest, piece: str, place: str, stay: bool, context: d
 
 def _page(request: HttpRequest, more: dict[str, Any] | None = None) -> HttpResponse:
     context = _context(request)
-    context["sections"] = {name: sections.section(name) for name in sections.SECTIONS}
+    context["sections"] = {name: SectionForm(name) for name in preferences.SECTIONS}
     if more and "section" in more:
-        context["sections"][more["section"].name] = more["section"]
+        context["sections"][more["section"].section] = more["section"]
     return render(
         request,
         "settings_app/index.html",
@@ -225,7 +205,7 @@ def _page(request: HttpRequest, more: dict[str, Any] | None = None) -> HttpRespo
 def _context(request: HttpRequest) -> dict[str, Any]:
     token, source, problems = hub_token.in_use()
     return {
-        "themes": ("dark", "light", "auto"),
+        "theme_field": preferences.PREFERENCES["theme"].field,
         "token_source": source,
         "token_masked": hub_token.masked(token),
         "token_fallback": bool(hub_token.environment_token()),
@@ -233,7 +213,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "change_token": request.GET.get("change") == "token",
         "hub": without_credentials(settings.HF_ENDPOINT),
         "password_source": administrator.password_source(),
-        "needs_current": _needs_current(request),
+        "password": PasswordForm(needs_current=_needs_current(request)),
         "key": api_key.status(),
         "open_sessions": sessions.open_sessions(request),
     }

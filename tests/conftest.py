@@ -23,5 +23,5 @@ def nothing_remembered() -> Iterator[None]:
 @pytest.fixture
 def settings_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For counts of queries: a slow machine would read settings and folders again in one of them, and not the other."""
-    monkeypatch.setattr(preferences, "CACHE_SECONDS", 3600.0)
-    monkeypatch.setattr(folders, "CACHE_SECONDS", 3600.0)
+    monkeypatch.setattr(preferences._rows, "seconds", 3600.0)
+    monkeypatch.setattr(folders._roots, "seconds", 3600.0)

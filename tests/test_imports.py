@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the ground up; docs/architecture.md tells why. A room inside another one (downloads.transfer) has a level of its
 # own, and the name that fits a module best counts.
 LEVELS = (
-    ("extension_points", "values", "volumes"),
+    ("extension_points", "listings", "values", "volumes"),
     ("modelfiles", "webclient"),
     ("hosts",),
     ("workflowfiles",),  # a link in a note is judged by the host that it names

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from django.core.paginator import Page
 from django.db.models import Exists
-from django.http import QueryDict
 
 from downloads.inventory.free_space import usable_bytes
 from downloads.models import DownloadHistory, Status
 from downloads.queue import newer
-from downloads.queue_page import Line, lines_by_id, page_of
+from downloads.queue_page import Line, lines_by_id
+from listings.filters import FilterForm, box, hidden, one_of, search, select
+from listings.listing import Listing, Order
+from presets.preset import type_word
 from presets.thumbnails import offered
 from workflows.library import TEMPLATES
 from workflows.readiness import VERDICTS, Entry, entries
 
-PAGE = 24
-SORTS = {"": "Nearest to ready", "name": "Name", "missing": "Least to fetch", "-missing": "Most to fetch"}
 VERDICT_WORDS = {
     "ready": "Ready",
     "fixable": "Fixable",
@@ -30,27 +28,44 @@ VERDICT_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What the person asked for, as it stands in the address."""
+SOURCE_WORDS = {"templates": "Official templates", "local": "Your workflows"}
 
-    q: str = ""
-    verdict: str = ""
-    type: str = ""
-    category: str = ""
-    source: str = ""
-    fits: str = ""
-    local: str = ""  # only what runs without a partner's paid API
-    sort: str = ""
 
-    @classmethod
-    def of(cls, query: QueryDict) -> Choice:
-        return cls(**{field.name: query.get(field.name, "").strip()[:200] for field in fields(cls)})
+def _nearest(entry: Entry) -> tuple[object, ...]:
+    """Ready first, own workflows before templates. What calls a paid service is not ready by its models alone."""
+    return (
+        entry.verdict in {"unreadable", "not_workflow"},
+        entry.workflow.partner_api,
+        VERDICTS.index(entry.verdict),
+        not entry.installable,
+        entry.missing_bytes,
+        len(entry.missing),
+        not entry.needed,
+        entry.workflow.source == TEMPLATES,
+    )
 
-    @property
-    def narrows(self) -> bool:
-        """Whether anything but the tab and the order is chosen."""
-        return replace(self, verdict="", sort="") != Choice()
+
+def _by_name(entry: Entry) -> str:
+    return entry.workflow.name.lower()
+
+
+ORDERS: dict[str, Order[Entry]] = {
+    "": Order("Nearest to ready", _nearest),
+    "name": Order("Name", _by_name),
+    "missing": Order("Least to fetch", lambda e: (e.verdict == "unreadable", e.missing_bytes, _by_name(e))),
+    "-missing": Order("Most to fetch", lambda e: (-e.missing_bytes, _by_name(e))),
+}
+
+
+class WorkflowFilters(FilterForm):
+    verdict = hidden()
+    q = search("Name, tag, model file")
+    type = select("Type", {"": "Any"})
+    category = select("Category", {"": "Any"})
+    source = select("From", {"": "Anywhere"})
+    sort = one_of("Order", {value: order.label for value, order in ORDERS.items()})
+    fits = box("Fits on my disk")
+    local = box("Without a paid API")
 
 
 @dataclass(frozen=True)
@@ -64,42 +79,47 @@ class Card:
     taken: DownloadHistory | None = None  # its newest install, when that found other bytes at the place of a file
 
 
-@dataclass(frozen=True)
-class Listing:
-    page: Page[Entry]
-    cards: list[Card]
-    tabs: list[tuple[str, str, int]]  # verdict, word, how many answer the search; "" stands for all
-    types: list[str]
-    categories: list[str]
-    sources: list[str]
+class WorkflowListing(Listing[Entry, Card]):
+    form_class = WorkflowFilters
+    tab_field = "verdict"
+    orders = ORDERS
     usable: int  # bytes that installs may still take
 
+    def items(self) -> list[Entry]:
+        self.usable = usable_bytes()
+        everything = list(entries().values())
+        workflows = [entry.workflow for entry in everything]
+        self.form.offer("type", {kind: type_word(kind) for kind in sorted({workflow.type for workflow in workflows})})
+        self.form.offer("category", sorted({workflow.category for workflow in workflows}))
+        self.form.offer("source", {workflow.source: _source_word(workflow.source) for workflow in workflows})
+        return everything
 
-def listing(choice: Choice, number: str, cards_shown: str = "") -> Listing:
-    everything = list(entries().values())
-    usable = usable_bytes()
-    words = choice.q.lower().split()
-    found = [entry for entry in everything if _answers(entry, choice, usable, words)]
-    counts = Counter(entry.verdict for entry in found)
-    # What is no workflow at all is shown only when somebody asks for it.
-    shown = [e for e in found if e.verdict == choice.verdict or (not choice.verdict and e.verdict != "not_workflow")]
-    shown.sort(key=_order(choice.sort))
-    all_of_them = len(found) - counts["not_workflow"]
-    tabs = [("", "All", all_of_them), *((verdict, VERDICT_WORDS[verdict], counts[verdict]) for verdict in VERDICTS)]
-    page = page_of(shown, PAGE, number, cards_shown)
-    lines = lines_by_id(entry.install_id for entry in page.object_list)
-    pictures = offered()
-    taken = _taken([entry.install_id for entry in page.object_list])
-    cards = [_card(entry, lines, usable, pictures, taken) for entry in page.object_list]
-    return Listing(
-        page,
-        cards,
-        tabs,
-        sorted({entry.workflow.type for entry in everything}),
-        sorted({entry.workflow.category for entry in everything}),
-        list(dict.fromkeys(entry.workflow.source for entry in everything)),
-        usable,
-    )
+    def answers(self, entry: Entry) -> bool:
+        workflow, chosen = entry.workflow, self.chosen
+        return (
+            (not chosen["type"] or workflow.type == chosen["type"])
+            and (not chosen["category"] or workflow.category == chosen["category"])
+            and (not chosen["source"] or workflow.source == chosen["source"])
+            and (not chosen["local"] or not workflow.partner_api)
+            and (not chosen["fits"] or entry.missing_bytes <= self.usable)
+            and self.holds_words(entry.words)
+        )
+
+    def tab_labels(self) -> dict[str, str]:
+        return {"": "All", **VERDICT_WORDS}
+
+    def in_tab(self, entry: Entry, tab: str) -> bool:
+        # What is no workflow at all is shown only when somebody asks for it.
+        return entry.verdict == tab if tab else entry.verdict != "not_workflow"
+
+    def shown(self, items: list[Entry]) -> list[Card]:
+        ids = [entry.install_id for entry in items]
+        lines, taken, pictures = lines_by_id(ids), _taken(ids), offered()
+        return [_card(entry, lines, self.usable, pictures, taken) for entry in items]
+
+
+def _source_word(source: str) -> str:
+    return SOURCE_WORDS.get(source, source)
 
 
 def card(entry: Entry) -> Card:
@@ -127,39 +147,3 @@ def _taken(ids: Sequence[str]) -> dict[str, DownloadHistory]:
 
 def line_of(install_id: str) -> Line | None:
     return lines_by_id([install_id]).get(install_id)
-
-
-def _answers(entry: Entry, choice: Choice, usable: int, words: list[str]) -> bool:
-    workflow = entry.workflow
-    return (
-        (not choice.type or workflow.type == choice.type)
-        and (not choice.category or workflow.category == choice.category)
-        and (not choice.source or workflow.source == choice.source)
-        and (not choice.local or not workflow.partner_api)
-        and (not choice.fits or entry.missing_bytes <= usable)
-        and all(word in entry.words for word in words)
-    )
-
-
-def _order(sort: str) -> Callable[[Entry], tuple[object, ...]]:
-    orders: dict[str, Callable[[Entry], tuple[object, ...]]] = {
-        "": _nearest,
-        "name": lambda e: (e.workflow.name.lower(),),
-        "missing": lambda e: (e.verdict == "unreadable", e.missing_bytes, e.workflow.name.lower()),
-        "-missing": lambda e: (-e.missing_bytes, e.workflow.name.lower()),
-    }
-    return orders.get(sort, orders[""])
-
-
-def _nearest(entry: Entry) -> tuple[object, ...]:
-    """Ready first, own workflows before templates. What calls a paid service is not ready by its models alone."""
-    return (
-        entry.verdict in {"unreadable", "not_workflow"},
-        entry.workflow.partner_api,
-        VERDICTS.index(entry.verdict),
-        not entry.installable,
-        entry.missing_bytes,
-        len(entry.missing),
-        not entry.needed,
-        entry.workflow.source == TEMPLATES,
-    )

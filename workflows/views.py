@@ -21,7 +21,7 @@ from workflows import unlock_planner
 from workflows import upload as dropping
 from workflows.install import CannotInstall, UnconfirmedHosts
 from workflows.install import install as install_missing
-from workflows.listing import SORTS, Choice, card, listing
+from workflows.listing import WorkflowListing, card
 from workflows.listing import line_of as install_line
 from workflows.readiness import Entry, Judged, find_entry
 from workflows.unknown_nodes import unknown_nodes
@@ -32,12 +32,7 @@ PIECES = {"listing": "workflows/_listing.html", "more": "workflows/_cards.html"}
 @require_GET
 @vary_on_headers("HX-Request", "HX-Target")
 def index(request: HttpRequest) -> HttpResponse:
-    choice = Choice.of(request.GET)
-    context = {
-        "listing": listing(choice, request.GET.get("page", "1"), request.headers.get("X-Shown", "")),
-        "choice": choice,
-        "sorts": SORTS,
-    }
+    context = {"listing": WorkflowListing(request.GET, request.headers.get("X-Shown", ""))}
     return render(request, PIECES.get(_target(request), "workflows/index.html"), context)
 
 
@@ -53,7 +48,6 @@ def detail(request: HttpRequest, workflow_id: str) -> HttpResponse:
         "fits": shown.fits,
         "picture": shown.picture,
         "unknown_nodes": unknown_nodes(entry.scan),
-        "choice": Choice.of(request.GET),
     }
     return render(
         request, "workflows/_detail.html" if _target(request) == "workflow" else "workflows/detail.html", context

@@ -61,13 +61,15 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _prepare_database(alone: bool) -> None:
+def _prepare_database(alone: bool, joins: bool = True) -> None:
     """Raises CannotStart."""
     from django.conf import settings
     from django.core import checks
     from django.core.management import call_command
     from django.db import DatabaseError
 
+    from comfydash import shared_workspace
+    from comfydash.checks import database_schema
     from comfydash.recovery import database, set_aside
     from comfydash.schema import schema
     from downloads.worker.drain import fail_interrupted
@@ -82,6 +84,9 @@ def _prepare_database(alone: bool) -> None:
             if schema().pending:
                 call_command("migrate", verbosity=0, interactive=False)
                 log.info("The tables were made or brought up to date.")
+                _log_findings(database_schema(databases=["default"]))  # perhaps by a newer version, which we waited for
+            if joins:
+                shared_workspace.join()
             if file:
                 set_aside.carry_over(file)
             if interrupted := fail_interrupted():

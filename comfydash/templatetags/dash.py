@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from downloads import queue_page
 from downloads.models import DownloadFile, FileStatus, Status
+from presets import preset
 from values.sizes import human_size
 from webclient import url_policy
 
@@ -212,7 +213,6 @@ STATE_WORDS = {
     "conflict": "Other content",
     "broken": "Broken",
 }
-TYPE_WORDS = {"3d": "3D", "llm": "Text"}
 DRAWN_TYPES = frozenset({"image", "video", "audio", "3d", "llm"})
 
 
@@ -223,7 +223,7 @@ def state_word(state: str) -> str:
 
 @register.filter
 def type_word(kind: str) -> str:
-    return TYPE_WORDS.get(kind, kind.capitalize())
+    return preset.type_word(kind)
 
 
 @register.filter

@@ -18,7 +18,7 @@ def entry(title: str = "FLUX", created_at: datetime = NOON, **fields: object) ->
 
 
 def titles(client, query: str = "") -> list[str]:
-    return [one.title for one in client.get(f"/activity/{query}").context["page"]]
+    return [one.title for one in client.get(f"/activity/{query}").context["listing"].entries]
 
 
 def test_entries_stand_under_their_day_newest_first(owner):

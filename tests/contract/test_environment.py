@@ -14,6 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from comfydash import env
+from settings_app import preferences
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = """
@@ -170,6 +171,22 @@ def test_a_database_address_that_is_none_is_refused_by_name(tmp_path: Path) -> N
     process = started(tmp_path, ["DATABASE_URL"], DATABASE_URL="nonsense")
     assert process.returncode != 0
     assert "DATABASE_URL" in process.stderr.strip().splitlines()[-1]
+
+
+def test_a_secret_key_is_taken_as_it_is_and_no_file_is_made(tmp_path: Path) -> None:
+    key = "'0123456789abcdef0123456789abcdef'"
+    process = started(tmp_path, ["SECRET_KEY"], COMFYDASH_SECRET_KEY=key)
+    assert json.loads(process.stdout) == {"SECRET_KEY": key}
+    assert not (tmp_path / "data" / "secret_key").exists()
+
+
+def test_a_secret_key_that_can_be_guessed_is_refused_and_not_shown(tmp_path: Path) -> None:
+    process = started(tmp_path, ["SECRET_KEY"], COMFYDASH_SECRET_KEY="hunter2")
+    assert process.returncode != 0
+    last = process.stderr.strip().splitlines()[-1]
+    assert "COMFYDASH_SECRET_KEY has 7 characters" in last
+    assert "openssl rand -hex 32" in last
+    assert "hunter2" not in process.stderr
 
 
 @pytest.mark.parametrize(
@@ -342,9 +359,7 @@ def test_authorities_that_are_not_there_are_said_by_the_name_that_was_set(tmp_pa
 
 def test_every_variable_of_ours_that_the_code_reads_is_known() -> None:
     """The other way round it would be called a slip at the start."""
-    from comfydash.env import KNOWN
-
     code = [place.read_text() for app in ("comfydash", "settings_app", "downloads", "presets", "workflows", "comfyui",
             "storage", "activity") for place in (ROOT / app).rglob("*.py")]  # fmt: skip
     names = set(re.findall(r"COMFYDASH_[A-Z_]*[A-Z]", "\n".join([*code, (ROOT / "README.md").read_text()])))
-    assert names <= KNOWN
+    assert names <= env.KNOWN | preferences.variables()

@@ -62,7 +62,7 @@ def test_files_by_filter_and_order(owner: Client, query: str, expected: list[str
     installed("loras/a.safetensors", 3000, seed="same")
     installed("loras/b.safetensors", 3000, seed="same")
     put("loras/stranger.safetensors", 2000)
-    lines = owner.get(f"/storage/{query}").context["listing"].lines
+    lines = owner.get(f"/storage/{query}").context["listing"].entries
     assert [line.file.path.removesuffix(".safetensors") for line in lines] == expected
 
 

@@ -21,10 +21,10 @@ class TcpProxy:
         self.accepted = 0
         self.swallowed = threading.Event()  # bytes arrived while it hung
         self.delay = 0.0  # seconds that each piece is held up
-        self._flows = threading.Event()
-        self._flows.set()
+        self._flow = threading.Event()  # of the connections that are made now
+        self._flow.set()
+        self._stranded: list[threading.Event] = []
         self._refuses = False
-        self._closed = False
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
@@ -33,15 +33,22 @@ class TcpProxy:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._closed = True
-        self._flows.set()
+        for flow in (self._flow, *self._stranded):
+            flow.set()
         self._listener.close()
         self._drop_all()
 
     def hang(self) -> None:
         """Hold every connection, take new ones, and pass nothing on: neither side learns of anything."""
         self.swallowed.clear()
-        self._flows.clear()
+        self._flow.clear()
+
+    def strand(self) -> None:
+        """Hold every connection for good; new ones work. So does a firewall that forgot what it let through."""
+        self.hang()
+        self._stranded.append(self._flow)
+        self._flow = threading.Event()
+        self._flow.set()
 
     def cut(self) -> None:
         """End every connection, and each new one at once."""
@@ -51,7 +58,7 @@ class TcpProxy:
     def heal(self) -> None:
         """Pass on again, also what was held while it hung."""
         self._refuses = False
-        self._flows.set()
+        self._flow.set()
 
     def _accept(self) -> None:
         while True:
@@ -73,15 +80,15 @@ class TcpProxy:
             return
         with self._lock:
             self._sockets |= {client, server}
-        for source, target in ((client, server), (server, client)):
-            threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+        for ends in ((client, server), (server, client)):
+            threading.Thread(target=self._pump, args=(*ends, self._flow), daemon=True).start()
 
-    def _pump(self, source: socket.socket, target: socket.socket) -> None:
+    def _pump(self, source: socket.socket, target: socket.socket, flow: threading.Event) -> None:
         try:
             while piece := source.recv(PIECE):
-                if not self._flows.is_set():
+                if not flow.is_set():
                     self.swallowed.set()
-                    self._flows.wait()
+                    flow.wait()
                 if self.delay:
                     time.sleep(self.delay)
                 target.sendall(piece)

@@ -14,7 +14,7 @@ LIST = "/admin/settings_app/setting/"
 def test_a_setting_is_changed_with_the_same_checks(owner):
     preferences.store("connections", 4)
     html = owner.post(f"{LIST}connections/change/", {"value": "99"}).content.decode()
-    assert "from 1 to 16" in html and preferences.get("connections") == 4
+    assert "from 1 to 16" in html and "adapts" in html and preferences.get("connections") == 4
     assert owner.post(f"{LIST}connections/change/", {"value": " 6 "}).url == LIST
     assert Setting.objects.get(key="connections").value == "6"
     assert Activity.objects.latest("id").subtitle == "4 → 6"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from activity.models import Activity
+from comfydash import env
 from settings_app import checks, preferences
 from settings_app.models import Setting
 from settings_app.preferences import BadValue, DecidedByEnvironment, UnknownKey
@@ -25,7 +26,7 @@ DEFAULTS = {
 
 
 def test_everything_has_a_default():
-    assert {key: preferences.get(key) for key in preferences.PREFERENCES} == DEFAULTS
+    assert {key: preferences.get(key) for key in preferences.PREFERENCES}.items() >= DEFAULTS.items()
     assert {preferences.source(key) for key in preferences.PREFERENCES} == {"default"}
 
 
@@ -61,7 +62,7 @@ def test_everything_has_a_default():
 def test_a_value_is_taken_as_its_own_type_or_as_a_string(key, raw, value):
     assert preferences.store(key, raw) == value
     assert (preferences.get(key), preferences.source(key)) == (value, "stored")
-    assert preferences.PREFERENCES[key].parse(preferences.PREFERENCES[key].shown(value)) == value
+    assert preferences.PREFERENCES[key].clean(preferences.PREFERENCES[key].shown(value)) == value
 
 
 NONSENSE: dict[str, list[Any]] = {
@@ -156,6 +157,20 @@ def test_a_change_in_another_process_is_seen_within_a_second(monkeypatch):
     assert preferences.get("rate_limit") == 0
     clock[0] += 1.0
     assert preferences.get("rate_limit") == 1_000_000
+
+
+@pytest.mark.parametrize("key", sorted(preferences.PREFERENCES.keys() - {"theme"}))
+def test_a_line_of_the_table_is_a_control_on_the_page_and_a_field_of_the_api(owner, monkeypatch, key):
+    preference = preferences.PREFERENCES[key]
+    html = owner.get("/settings/").content.decode()
+    assert f'name="{key}"' in html and preference.label in html
+    answer = owner.get("/api/settings").json()
+    assert (answer[key], answer["sources"][key]) == (preference.default, "default")
+    example = {"disk_quota": "200GB", "comfyui_public_url": "https://comfy.example"}.get(key)
+    if preference.env and (value := example or preference.shown(preference.default)):
+        monkeypatch.setenv(preference.env, value)
+        assert preferences.source(key) == "env"
+        assert env.unknown(preferences.variables()) == []
 
 
 def test_many_reads_cost_one_query(django_assert_num_queries):
