@@ -6,7 +6,7 @@ import logging
 import re
 from typing import Any
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from comfyui.client import Client, ComfyError
 from comfyui.models import ComfyState
@@ -32,22 +32,22 @@ def ask_and_store(client: Client) -> State:
         remaining = client.queue_remaining()
     except ComfyError as error:
         return store_failure(client, error)
-    now = timezone.now()
     facts = _facts(stats) | {"url": client.address.base, "queue_remaining": remaining, "sentence": ""}
-    _write(State.UP, checked_at=now, seen_at=now, **facts)
+    _write(State.UP, seen_at=Now(), **facts)
     return State.UP
 
 
 def store_failure(client: Client, error: ComfyError) -> State:
     """Something failed: the state changes, the facts of the last answer stay."""
     state = TROUBLES.get(error.trouble, State.BROKEN)
-    _write(state, url=client.address.base, sentence=str(error)[:500], checked_at=timezone.now(), queue_remaining=None)
+    _write(state, url=client.address.base, sentence=str(error)[:500], queue_remaining=None)
     return state
 
 
 def _write(state: State, **facts: Any) -> None:
+    """By the database's clock: the page that asks how old this is may be of another machine."""
     before = ComfyState.get()
-    ComfyState.objects.filter(pk=ComfyState.ONLY).update(state=state, **facts)
+    ComfyState.objects.filter(pk=ComfyState.ONLY).update(state=state, checked_at=Now(), **facts)
     if before.state != state:
         log.info("ComfyUI at %s: %s", facts["url"], state.label.lower())
 

@@ -7,7 +7,8 @@ import threading
 import time
 
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
+from django.db import Error as DatabaseFailure
+from django.db import connections, transaction
 
 from comfyui import address, after_install, generations, health, reports
 from comfyui.client import Client, ComfyError
@@ -45,7 +46,7 @@ class Poller:
         while not stop.is_set():
             try:
                 wait = self.step()
-            except (DatabaseError, OSError) as error:
+            except (DatabaseFailure, OSError) as error:
                 log.warning("ComfyUI is not watched for a moment: %s", error)
                 wait = BROKEN_DATABASE
             finally:
@@ -59,7 +60,7 @@ class Poller:
             self._client.close()
         try:
             self._lock.give_back()
-        except DatabaseError as error:  # it runs out by itself
+        except DatabaseFailure as error:  # it runs out by itself
             log.debug("The lock was not given back: %s", error)
 
     def step(self) -> float:

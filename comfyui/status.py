@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from comfyui.models import ComfyState
 from values.sizes import human_size
@@ -53,8 +53,9 @@ class Status:
 
 def current() -> Status:
     """One query. Facts of a ComfyUI that is gone stay, with the time when they were seen."""
-    row = ComfyState.objects.filter(pk=ComfyState.ONLY).first() or ComfyState()
-    stale = row.checked_at is not None and timezone.now() - row.checked_at > STALE
+    found = ComfyState.objects.filter(pk=ComfyState.ONLY).annotate(now=Now()).first()
+    row = found or ComfyState()
+    stale = found is not None and found.checked_at is not None and found.now - found.checked_at > STALE
     sentence = row.sentence or ("" if row.state == ComfyState.State.UP else SENTENCES["unknown"])
     return Status(
         state="unknown" if stale else row.state,

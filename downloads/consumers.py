@@ -11,7 +11,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.db import DatabaseError
+from django.db import Error as DatabaseFailure
 from redis.exceptions import RedisError
 
 from activity.models import Activity
@@ -59,8 +59,8 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
             newest = await database_sync_to_async(_newest_activity)()
             picture = await self._picture()
             await self.tell("snapshot", **picture, worker=await self._worker(), newest_activity=newest)
-        except Exception:
-            log.exception("A page could not be told the state of the queue; it is to connect again.")
+        except DatabaseFailure as error:  # what else fails ends the socket by itself, and is logged
+            log.warning("A page could not be told the state of the queue, and is to connect again: %s", error)
             await self.close(TRY_LATER)
             return
         self.tasks = [
@@ -108,10 +108,10 @@ class DashboardConsumer(AsyncJsonWebsocketConsumer):
             try:
                 await step()
                 failures = 0
-            except DatabaseError as error:
+            except DatabaseFailure as error:
                 failures += 1
                 log.warning("The database did not answer for a page (%s, time %d): %s", name, failures, error)
-            except Exception:
+            except Exception:  # nobody awaits this task: whatever is let through would end it without a word
                 failures += 1
                 log.exception("A page was not told its news (%s, time %d).", name, failures)
             if failures >= FAILURES:

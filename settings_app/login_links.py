@@ -1,4 +1,7 @@
-"""One-time links that let the owner in: printed by ``serve`` while no password is set, and by ``login_link``."""
+"""One-time links that let the owner in: printed by ``serve`` while no password is set, and by ``login_link``.
+
+They live by the database's clock: the machine that makes one and the machine that is shown it may differ by minutes.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from settings_app.models import LoginLink
@@ -21,7 +24,7 @@ def create() -> str:
     """Make a link; answers its path. It works once, within LIFETIME, for whoever has it."""
     prune()
     token = secrets.token_urlsafe(32)
-    LoginLink.objects.create(token_hash=_hash(token), expires_at=timezone.now() + LIFETIME)
+    LoginLink.objects.create(token_hash=_hash(token), expires_at=Now() + LIFETIME)
     return reverse("login:link", args=[token])
 
 
@@ -39,8 +42,7 @@ def use(token: str) -> bool:
 
 
 def prune() -> None:
-    now = timezone.now()
-    LoginLink.objects.exclude(expires_at__gt=now, expires_at__lte=now + LIFETIME).delete()
+    LoginLink.objects.exclude(expires_at__gt=Now(), expires_at__lte=Now() + LIFETIME).delete()
 
 
 def base_url(host: str, port: int) -> str:
@@ -55,8 +57,7 @@ def base_url(host: str, port: int) -> str:
 
 def _open(token: str) -> QuerySet[LoginLink]:
     # A link from the far future was made before the clock was set back, and would never expire.
-    now = timezone.now()
-    return LoginLink.objects.filter(token_hash=_hash(token), expires_at__gt=now, expires_at__lte=now + LIFETIME)
+    return LoginLink.objects.filter(token_hash=_hash(token), expires_at__gt=Now(), expires_at__lte=Now() + LIFETIME)
 
 
 @sensitive_variables("token")

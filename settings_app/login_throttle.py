@@ -1,4 +1,4 @@
-"""Slows down who guesses the password. Attempts are rows, so that all web processes count together.
+"""Slows down who guesses the password. Attempts are rows, so that all web processes count together, by one clock.
 
 By hand, not django-axes: there is one administrator, and a try has to count before it is answered.
 """
@@ -12,14 +12,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.core.signing import BadSignature, TimestampSigner
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 
 from settings_app.administrator import administrator
 from settings_app.models import LoginAttempt
 
 WINDOW = timedelta(minutes=15)
-TICK = timedelta(minutes=1)  # clocks of several machines differ by less
+TICK = timedelta(minutes=1)  # a clock may be set back by so much
 PER_CLIENT = 5  # wrong passwords in WINDOW
 IN_ALL = 100  # by all strangers: many addresses do not help; a known browser and a login link still let in
 BROWSER = "browser:"  # in front of the names of known browsers
@@ -45,7 +45,7 @@ def attempt(client: str) -> None:
     """
     _refuse_over(client, PER_CLIENT - 1, IN_ALL - 1)
     prune()
-    row = LoginAttempt.objects.create(client=client)
+    row = LoginAttempt.objects.create(client=client, at=Now())
     try:
         _refuse_over(client, PER_CLIENT, IN_ALL)
     except TooManyAttempts:
@@ -132,9 +132,9 @@ def _signer() -> TimestampSigner:
 
 
 def _refuse_over(client: str, most_of_client: int, most_in_all: int) -> None:
-    now = timezone.now()
     # Few rows by construction. Those from the future are from before the clock was set back: they do not count.
-    recent = list(LoginAttempt.objects.filter(at__gt=now - WINDOW, at__lte=now + TICK).order_by("at"))
+    counting = LoginAttempt.objects.filter(at__gt=Now() - WINDOW, at__lte=Now() + TICK)
+    recent = list(counting.annotate(now=Now()).order_by("at"))
     own = [row for row in recent if row.client == client]
     # Those of known browsers are few each, and neither use up what strangers have nor are held up by them.
     strangers = [row for row in recent if not row.client.startswith(BROWSER)]
@@ -143,9 +143,8 @@ def _refuse_over(client: str, most_of_client: int, most_in_all: int) -> None:
         limits.append((strangers, most_in_all))
     for counted, most in limits:
         if len(counted) > most:
-            raise TooManyAttempts(counted[-most - 1].at + WINDOW - now)
+            raise TooManyAttempts(counted[-most - 1].at + WINDOW - counted[0].now)
 
 
 def prune() -> None:
-    now = timezone.now()
-    LoginAttempt.objects.exclude(at__gt=now - WINDOW, at__lte=now + TICK).delete()
+    LoginAttempt.objects.exclude(at__gt=Now() - WINDOW, at__lte=Now() + TICK).delete()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pytest
@@ -23,5 +24,5 @@ def nothing_remembered() -> Iterator[None]:
 @pytest.fixture
 def settings_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For counts of queries: a slow machine would read settings and folders again in one of them, and not the other."""
-    monkeypatch.setattr(preferences._rows, "seconds", 3600.0)
-    monkeypatch.setattr(folders._roots, "seconds", 3600.0)
+    for kept in (preferences._rows, folders._roots, scan._contents):
+        monkeypatch.setattr(kept, "seconds", math.inf)

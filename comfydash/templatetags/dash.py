@@ -10,6 +10,7 @@ from functools import cache
 from django import template
 from django.conf import settings
 from django.contrib.messages.storage.base import Message
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
@@ -82,6 +83,13 @@ def _here(context: template.Context) -> str:
 @register.inclusion_tag("downloads/_queue_button.html")
 def queue_button() -> dict[str, object]:
     return queue_page.queue_button()
+
+
+@register.simple_block_tag
+def placeholder(content: str, drawing: str, href: str = "", label: str = "", quiet: bool = False) -> SafeString:
+    """What stands where a list has nothing to show: the sentence between the tags, and the way on."""
+    facts = {"text": content, "drawing": drawing, "href": href, "label": label, "quiet": quiet}
+    return render_to_string("components/_placeholder.html", facts)
 
 
 @register.simple_tag

@@ -12,7 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error as DatabaseFailure
+from django.db import connections
 from django.db.models.functions import Now
 
 from downloads.models import Worker, WorkerState
@@ -69,7 +70,7 @@ def touch_row() -> None:
     try:
         Worker.beat(NAME, host, pid, settings.VERSION)
         WorkerState.objects.update_or_create(pk=WorkerState.ONLY, defaults={"seen_at": Now(), "host": host, "pid": pid})
-    except DatabaseError as error:
+    except DatabaseFailure as error:
         log.warning("No heartbeat row: %s", error)
 
 

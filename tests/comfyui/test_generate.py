@@ -32,37 +32,6 @@ def graph(mine: str, comfy: FakeComfy) -> str:
     return "local:graph.json"
 
 
-def test_a_model_leads_to_the_workflows_that_use_it(mine: str, admin_browser: Browser) -> None:
-    page = admin_browser.get("/generate/?model=A").content.decode()
-    assert "My café" in page
-    assert "Bring to ComfyUI" in page
-    assert "press of <kbd>R</kbd>" in page
-
-
-def test_ready_ones_come_first_and_missing_nodes_are_named(mine: str, admin_browser: Browser) -> None:
-    from tests.workflows.put import loader
-
-    put_workflow("aaa.json", loader(), loader("missing.safetensors", "vae", type="VAELoader"))
-    lines = admin_browser.get("/generate/?model=A").context["lines"]
-    assert [(line.entry.workflow.name, line.runs) for line in lines] == [("My café", True), ("aaa", False)]
-    assert lines[1].unknown_nodes == ("VAELoader",)
-
-
-def test_a_model_that_is_gone_and_one_that_nothing_uses(mine: str, admin_browser: Browser) -> None:
-    assert admin_browser.get("/generate/?model=nothing").status_code == 404
-    write_catalogue({"B": preset({"path": "vae/b.safetensors", "url": "https://example.org/b.safetensors"})})
-    assert "No workflow here uses it yet" in admin_browser.get("/generate/?model=B").content.decode()
-
-
-@pytest.mark.usefixtures("settings_read_once")
-def test_the_number_of_queries_does_not_grow(mine: str, admin_browser: Browser, django_assert_max_num_queries) -> None:
-    for number in range(30):
-        put_workflow(f"{number}.json")
-    admin_browser.get("/generate/?model=A")
-    with django_assert_max_num_queries(12):
-        assert len(admin_browser.get("/generate/?model=A").context["lines"]) == 31
-
-
 @pytest.mark.usefixtures("templates")
 def test_an_official_template_opens_by_a_link_on_the_browsers_host(
     comfy: FakeComfy, watched: Poller, admin_browser: Browser
@@ -178,3 +147,34 @@ def test_a_comfyui_that_answers_nonsense_fails_with_a_sentence(comfy: FakeComfy,
     comfy.fixed["/prompt"] = (200, b"{}")
     with pytest.raises(ComfyError):
         generate.queue(client, json.dumps({"1": {"class_type": "SaveImage"}}))
+
+
+def test_a_model_leads_to_the_workflows_that_use_it(mine: str, admin_browser: Browser) -> None:
+    page = admin_browser.get("/generate/?model=A").content.decode()
+    assert "My café" in page
+    assert "Bring to ComfyUI" in page
+    assert "press of <kbd>R</kbd>" in page
+
+
+def test_ready_ones_come_first_and_missing_nodes_are_named(mine: str, admin_browser: Browser) -> None:
+    from tests.workflows.put import loader
+
+    put_workflow("aaa.json", loader(), loader("missing.safetensors", "vae", type="VAELoader"))
+    lines = admin_browser.get("/generate/?model=A").context["lines"]
+    assert [(line.entry.workflow.name, line.runs) for line in lines] == [("My café", True), ("aaa", False)]
+    assert lines[1].unknown_nodes == ("VAELoader",)
+
+
+def test_a_model_that_is_gone_and_one_that_nothing_uses(mine: str, admin_browser: Browser) -> None:
+    assert admin_browser.get("/generate/?model=nothing").status_code == 404
+    write_catalogue({"B": preset({"path": "vae/b.safetensors", "url": "https://example.org/b.safetensors"})})
+    assert "No workflow here uses it yet" in admin_browser.get("/generate/?model=B").content.decode()
+
+
+@pytest.mark.usefixtures("settings_read_once")
+def test_the_number_of_queries_does_not_grow(mine: str, admin_browser: Browser, django_assert_max_num_queries) -> None:
+    for number in range(30):
+        put_workflow(f"{number}.json")
+    admin_browser.get("/generate/?model=A")
+    with django_assert_max_num_queries(12):
+        assert len(admin_browser.get("/generate/?model=A").context["lines"]) == 31

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from django.test import Client as Browser
-from django.utils import timezone
 
-from comfyui import poller, reports, status
+from comfyui import poller, status
 from comfyui.models import ComfyState, PollerLease
 from comfyui.poller import AWAY, IDLE, Poller
 from settings_app import preferences
@@ -66,37 +65,6 @@ def test_what_hangs_is_slow(comfy: FakeComfy, db: None) -> None:
     assert status.current().state == "slow"
 
 
-def test_nobody_looked_for_a_while(comfy: FakeComfy, watched: Poller) -> None:
-    watched.step()
-    ComfyState.objects.update(checked_at=timezone.now() - status.STALE * 2)
-    assert (status.current().state, status.current().sentence) == ("unknown", status.SENTENCES["stale"])
-
-
-def test_node_types_templates_and_folders_are_asked_once_per_start(comfy: FakeComfy, watched: Poller) -> None:
-    for _ in range(4):
-        watched.step()
-    assert len(comfy.asked("/object_info")) == 1
-    assert reports.node_types() == {"CheckpointLoaderSimple", "AudioEncoderLoader", "SaveImage"}
-    assert reports.template_names() == {"image_flux"}
-    comfy.stop()
-    watched.step()
-    comfy.restart()
-    watched.step()
-    assert len(comfy.asked("/object_info")) == 2
-
-
-def test_what_it_cannot_tell_now_keeps_its_last_answer(comfy: FakeComfy, watched: Poller) -> None:
-    watched.step()
-    comfy.stop()
-    watched.step()
-    comfy.restart()
-    comfy.fixed = dict.fromkeys(("/object_info", "/templates/index.json", "/experiment/models"), (500, b""))
-    watched.step()
-    watched.step()
-    assert reports.node_types()
-    assert reports.template_names()
-
-
 def test_idle_it_asks_little(comfy: FakeComfy, watched: Poller) -> None:
     comfy.jobs.run("a")
     for _ in range(3):
@@ -120,35 +88,6 @@ def test_the_thread_ends_when_told_and_gives_its_lease_back(comfy: FakeComfy) ->
     assert [thread.name for thread in threading.enumerate()].count("comfyui") == 0
     assert len(comfy.asked("/system_stats")) == 1
     assert PollerLease.objects.get().holder == ""
-
-
-def test_pages_ask_comfyui_nothing(comfy: FakeComfy, watched: Poller, admin_browser: Browser) -> None:
-    watched.step()
-    comfy.hang()
-    asked = len(comfy.log)
-    for page in ("/generate/", "/generate/status/", "/settings/", "/", "/api/comfyui/status"):
-        assert admin_browser.get(page).status_code == 200, page
-    assert len(comfy.log) == asked
-
-
-def test_the_api_tells_the_status(comfy: FakeComfy, watched: Poller, admin_browser: Browser) -> None:
-    watched.step()
-    found = admin_browser.get("/api/comfyui/status").json()
-    checked_at = found.pop("checked_at")
-    assert checked_at
-    assert found == {
-        "state": "up",
-        "version": "0.33.0",
-        "device": "CPU",
-        "queue_remaining": 0,
-        "detail": "",
-        "url": comfy.url,
-    }
-
-
-def test_without_login_nothing_is_told(db: None) -> None:
-    assert Browser(headers={"host": "localhost"}).get("/api/comfyui/status").status_code == 401
-    assert Browser(headers={"host": "localhost"}).get("/generate/").status_code == 302
 
 
 def test_credentials_appear_nowhere(

@@ -23,3 +23,31 @@ def make_install(status: str = Status.QUEUED, files: int = 1, **fields: Any) -> 
             url=f"https://huggingface.co/org/repo{number}/resolve/main/{index}.safetensors",
         )
     return row
+
+
+LONG_ID = "i" * 190
+
+WIDE = "模型🎨" * 75  # 300 characters of three and four bytes
+
+
+def make_many(number: int, status: str = Status.QUEUED, *, wide: bool = False, start: int = 0, files: int = 1) -> None:
+    rows = DownloadHistory.objects.bulk_create(
+        DownloadHistory(
+            preset_id=f"{LONG_ID if wide else 'P'}{status[0]}{start + index}",
+            title=WIDE if wide else f"Preset {index}",
+            error_message=WIDE * 4 if wide else "",
+            status=status,
+            position=start + index + 1,
+            files_total=files,
+        )
+        for index in range(number)
+    )
+    DownloadFile.objects.bulk_create(
+        DownloadFile(
+            download=row,
+            path=f"loras/{row.pk}-{place}.safetensors",
+            url="https://huggingface.co/org/repo/resolve/main/x?" + ("u" * 4000 if wide else ""),
+        )
+        for row in rows
+        for place in range(files)
+    )

@@ -75,7 +75,7 @@ async def change() -> None:
     await layer.group_send("dashboard", {"type": "dashboard.event", "event": {"type": "queue_updated"}})
 
 
-@pytest.mark.parametrize("table", ["download_history", "worker_state"])
+@pytest.mark.parametrize("table", ["download_history", "worker"])
 def test_after_an_outage_heartbeat_and_news_go_on(table, caplog):
     async def story() -> None:
         socket = await opened()

@@ -6,17 +6,18 @@ import os
 from datetime import timedelta
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from downloads.inventory import scan
-from library import duplicates, tasks
+from library import duplicates
 from library.duplicates import Halted, search
 from library.models import DuplicateSearch, FileHash
 from library.overview import overview
 from tests.library.makers import installed, put
 
 pytestmark = pytest.mark.django_db
+
+
 MB = 2**20
 
 
@@ -135,15 +136,6 @@ def test_one_search_at_a_time_and_a_dead_one_makes_room() -> None:
     assert DuplicateSearch.latest().is_running and not DuplicateSearch.begin()
     DuplicateSearch.objects.update(seen_at=timezone.now() - timedelta(minutes=2))
     assert not DuplicateSearch.latest().is_running and DuplicateSearch.begin()
-
-
-def test_the_worker_runs_it_and_says_how_many(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
-    monkeypatch.setattr(connections, "close_all", lambda: None)  # the test's own connection has to stay open
-    put("loras/a.safetensors", 2 * MB, seed="same")
-    put("loras/b.safetensors", 2 * MB, seed="same")
-    with caplog.at_level("INFO", logger="storage"):
-        tasks.run()
-    assert "hashed 2 files" in caplog.text
 
 
 def test_progress_is_written_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:

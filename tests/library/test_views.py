@@ -143,12 +143,14 @@ def test_a_get_changes_nothing(owner: Client, path: str) -> None:
 
 @pytest.mark.usefixtures("settings_read_once")
 def test_the_number_of_queries_does_not_grow_with_the_files(owner: Client) -> None:
-    def queries() -> int:
+    def count() -> int:
         with CaptureQueriesContext(connection) as asked:
             assert owner.get("/storage/").status_code == 200
         return len(asked)
 
-    owner.get("/storage/")  # what is asked once per process is not counted
+    def queries() -> int:
+        return min(count() for _ in range(3))  # what is asked now and then, in whichever page, is not counted
+
     installed("loras/0.safetensors")
     begun("vae/0.safetensors")
     few = queries()

@@ -1,7 +1,6 @@
 """Guessers are slowed down, and nobody else."""
 
 from datetime import timedelta
-from ipaddress import ip_network
 
 import pytest
 from django.test import Client
@@ -35,6 +34,15 @@ def test_the_wait_ends(client, password):
     assert not LoginAttempt.objects.exists()
 
 
+@pytest.mark.parametrize("minutes", [-20, 3])
+def test_wrong_ones_at_a_machine_whose_clock_is_off_count_too(client, password, monkeypatch, minutes):
+    now = timezone.now
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(timezone, "now", lambda: now() + timedelta(minutes=minutes))
+        assert guess(client, 3) == [200] * 3
+    assert guess(client, 3) == [200, 200, 429]
+
+
 def test_the_right_one_forgives_the_slips_before(client, password):
     guess(client, 4)
     client.post("/login/", {"password": password})
@@ -61,31 +69,6 @@ def test_a_clock_set_back_locks_nobody_out():
     )
     login_throttle.attempt("10.0.0.1")
     assert LoginAttempt.objects.count() == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "forwarded", "client"),
-    [
-        ("203.0.113.5", "", "203.0.113.5"),
-        ("203.0.113.5", "198.51.100.1", "203.0.113.5"),
-        ("127.0.0.1", "198.51.100.1", "127.0.0.1"),
-        ("10.0.0.7", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
-        ("10.0.0.7", "6.6.6.6, 198.51.100.1, 10.9.9.9", "198.51.100.1"),
-        ("::ffff:10.0.0.7", "198.51.100.1:5000", "198.51.100.1"),
-        ("2001:db8:9::1", "[2001:db8:1:2:3::6]:443", "2001:db8:1:2::/64"),
-        ("10.0.0.7", "198.51.100.1, nonsense", "10.0.0.7"),
-        ("10.0.0.7", "10.0.0.8", "10.0.0.8"),
-        ("10.0.0.7", "", "10.0.0.7"),
-        ("", "198.51.100.1", "unknown"),
-        ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
-        ("::ffff:203.0.113.5", "", "203.0.113.5"),
-    ],
-)
-def test_who_is_asking(rf, settings, address, forwarded, client):
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8"), ip_network("2001:db8:9::1")]
-    request = rf.get("/", REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=forwarded)
-    assert login_throttle.client_of(request) == client
 
 
 def test_invented_addresses_give_no_more_tries(client, password, settings):

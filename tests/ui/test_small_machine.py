@@ -96,7 +96,9 @@ def test_space_is_freed_and_what_waited_for_it_starts_by_itself(visit: Visit, wo
 
     card.get_by_role("link", name="Free space").click()
     expect(page.get_by_role("heading", name="Storage")).to_be_visible()
-    expect(page.locator("#space")).to_contain_text(re.compile(r"Larger than what is left waits for space: 1\.5\d* MB"))
+    expect(page.locator("#space")).to_contain_text(
+        re.compile(r"Larger than what is left waits for\s+space: 1\.5\d* MB")
+    )
     page.get_by_role("checkbox", name="loras/old-one.safetensors").check()
     page.get_by_role("checkbox", name="loras/old-two.safetensors").check()
     bar = page.locator("#selection")

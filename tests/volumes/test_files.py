@@ -22,13 +22,8 @@ write_whole(file, b"one", mode=0o666, durable=True)
 write_whole(file, b"two", mode=0o666, durable=True)
 print(file.read_text(), sorted(each.name for each in file.parent.iterdir()))
 """
-KEY = """
-import sys
-from pathlib import Path
-from comfydash.secret_key import read_or_create
-sys.stdin.readline()
-print(read_or_create(Path(sys.argv[1])))
-"""
+
+
 FOLDER_SYNC = [errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES, errno.ENOSYS]
 
 
@@ -49,20 +44,6 @@ def test_what_is_about_the_bytes_is_never_forgiven(tmp_path: Path, code: int) ->
 )
 def test_a_file_is_replaced_where_names_are_not_or_modes_are_refused(tmp_path: Path, codes: dict[str, int]) -> None:
     assert run(WRITE, tmp_path / "x", **refusing(**codes)) == "two ['x']"
-
-
-@pytest.mark.parametrize(
-    "codes", [{}, {"link": errno.EPERM}, {"link": errno.ENOSYS, "flock": errno.ENOLCK}, {"link": errno.EIO}], ids=str
-)
-def test_starters_that_race_agree_on_the_key_without_hard_links(tmp_path: Path, codes: dict[str, int]) -> None:
-    file, volume = tmp_path / "data" / "secret_key", refusing(**codes)
-    starters = [start(KEY, file, **volume) for _ in range(4)]
-    for starter in starters:
-        assert starter.stdin
-        starter.stdin.write("go\n")
-        starter.stdin.flush()
-    assert {starter.communicate(timeout=60)[0].strip() for starter in starters} == {file.read_text()}
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -11,12 +11,11 @@ from django.db import connection, connections
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from comfyui import folders
 from derived.models import DerivedValue
 from tests.workflows import make
 from tests.workflows.put import loader, put_workflow
 from workflowfiles import Scan, scan_file
-from workflows import comfyui_user, library
+from workflows import library
 from workflows.library import Library
 from workflows.library import library as known
 
@@ -150,17 +149,6 @@ def test_the_official_templates_have_titles_categories_and_the_partner_flag() ->
     assert {workflow.scan.kind for workflow in templates} == {"ui"}
     assert 0 < sum(workflow.partner_api for workflow in templates) < len(templates)
     assert "CheckpointLoaderSimple" in known().node_types
-
-
-def test_workflows_saved_in_comfyui_are_known_by_user(workspace: Path) -> None:
-    comfy = workspace / "ComfyUI"
-    for user in ("default", "ann_1"):
-        (comfy / "user" / user / "workflows").mkdir(parents=True)
-        (comfy / "user" / user / "workflows" / "a.json").write_bytes(make.dump(make.ui()))
-    (comfy / "custom_nodes").mkdir()
-    folders.keep({"folders": {}, "custom_nodes": [str(comfy / "custom_nodes")]})
-    comfyui_user.forget()
-    assert ids() == ["comfyui-ann_1:a.json", "comfyui:a.json"]
 
 
 def ask(asked: list[Library]) -> None:

@@ -16,7 +16,10 @@ from workflows.readiness import Judged
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("workspace")]
 
+
 URL = f"{HUB}/checkpoints/a.safetensors"
+
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
 
 
@@ -147,26 +150,6 @@ def test_what_the_host_said_is_the_size_and_the_lock() -> None:
     remote(URL, size=1234, gated=True)
     found = judged(loader())
     assert (found.missing_bytes, found.gated, found.exact_size) == (1234, True, True)
-
-
-@pytest.mark.parametrize(
-    ("nodes", "verdict"),
-    [
-        ((), "ready"),
-        ((node("Custom", ("x.pt",)), loader("here.safetensors", id=2)), "unknown"),
-        ((node("Custom", ("x.pt",)), loader("lies.safetensors", id=2)), "fixable"),
-        ((loader("lies.safetensors"), loader("gone.safetensors", id=2)), "missing"),
-    ],
-)
-def test_the_worst_model_decides(nodes: tuple[Any, ...], verdict: str) -> None:
-    put_model("checkpoints/here.safetensors")
-    put_model("loras/lies.safetensors")
-    assert judged(*nodes).verdict == verdict
-
-
-def test_a_missing_model_without_an_address_cannot_be_installed() -> None:
-    found = judged(node())
-    assert (found.verdict, found.installable) == ("missing", False)
 
 
 def test_files_of_unknown_size_share_what_the_sum_leaves() -> None:

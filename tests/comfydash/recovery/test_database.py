@@ -20,6 +20,8 @@ CREATE TABLE download_file (
     id INTEGER PRIMARY KEY, path TEXT, download_id INTEGER REFERENCES download_history (id)
 );
 """
+
+
 PAGE = 4096
 
 
@@ -95,16 +97,6 @@ def test_a_half_written_restore_is_found(tmp_path):
     assert database.problem(file) != ""
     file.write_bytes(b"<html>Not found</html>" * 100)
     assert database.problem(file) != ""
-
-
-def test_set_aside_keeps_all_three_files_together(tmp_path):
-    file = tmp_path / "dashboard.db"
-    for name in ("dashboard.db", "dashboard.db-wal", "dashboard.db-shm"):
-        (tmp_path / name).write_text(name)
-    aside = database.set_aside(file, "corrupt")
-    assert aside.name.startswith("dashboard.db.corrupt-2")
-    names = {path.name.removeprefix(aside.name): path.read_text() for path in tmp_path.iterdir()}
-    assert names == {"": "dashboard.db", "-wal": "dashboard.db-wal", "-shm": "dashboard.db-shm"}
 
 
 def test_a_lost_header_loses_no_row(tmp_path):

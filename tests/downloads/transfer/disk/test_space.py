@@ -4,10 +4,6 @@ import os
 from pathlib import Path
 
 from downloads.transfer import disk_space
-from tests.downloads.transfer.conftest import Bringer
-from tests.fakehub import FakeHub
-
-MODEL = "vae/a.safetensors"
 
 
 def test_a_quota_counts_blocks_once(tmp_path: Path) -> None:
@@ -21,11 +17,3 @@ def test_a_quota_counts_blocks_once(tmp_path: Path) -> None:
     assert space.usable == space.free - 100_000
     assert disk_space(tmp_path, quota=50_000).usable == 0
     assert disk_space(tmp_path / "not" / "yet").total == disk_space(tmp_path).total
-
-
-def test_what_does_not_fit_is_parked_before_the_first_byte(hub: FakeHub, bring: Bringer) -> None:
-    file = hub.add_file("org/repo", MODEL, size=4_000_000)
-    brought = bring(file, disk_reserve=1 << 60)
-    assert brought.refusal
-    assert (brought.reason, hub.sent(), bring.on_disk()) == ("disk_full", 0, {})
-    assert brought.refusal.missing_bytes > 1 << 59

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parent.parent.parent / "static" / "comfydash"
+FOLDER = Path(__file__).parent.parent / "static" / "comfydash"
 IMPORT = re.compile(r'^import [^;]*"(?P<path>[^"]+)";$', re.MULTILINE)
 MODULES = {file.name: file.read_text(encoding="utf-8") for file in FOLDER.glob("*.js")}
 
