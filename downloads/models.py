@@ -5,12 +5,13 @@ The rows are the queue and the truth: a Huey message only wakes a worker up to l
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
 from django.db import connections, models, router, transaction
-from django.db.models import Case, Count, F, Max, Min, Q, Value, When
+from django.db.models import Case, Count, Exists, F, Max, Min, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -265,10 +266,13 @@ class DownloadHistory(models.Model):
     # --- the verbs of the worker ---------------------------------------------------------------------------------
 
     @classmethod
-    def claim_next(cls, after: Callable[[DownloadHistory], bool] = lambda row: False) -> DownloadHistory | None:
+    def claim_next(
+        cls, after: Callable[[DownloadHistory], bool] = lambda row: False, fence: int = 0
+    ) -> DownloadHistory | None:
         """Take the next queued row, or None when there is none or one is downloading already.
 
-        Rows that ``after`` says yes to come after the others, for as long as there are others near the head.
+        Rows that ``after`` says yes to come after the others, for as long as there are others near the head. ``fence``
+        is that of the worker's lease, 0 under a lock: one whose lease is gone takes none.
         """
         with transaction.atomic():
             cls.lock_queue()
@@ -284,7 +288,9 @@ class DownloadHistory(models.Model):
             moved = row._move(
                 Status.DOWNLOADING,
                 "started",
+                when=WorkerLease.unbroken(fence),
                 claim=F("claim") + 1,
+                fence=fence,
                 retry_at=None,
                 heartbeat_at=now,
                 started_at=row.started_at or now,
@@ -296,10 +302,27 @@ class DownloadHistory(models.Model):
         events.queue_updated()
         return row
 
+    def own(self) -> DownloadHistoryQuerySet:
+        """The row, as long as it is this worker's: whatever it writes of an install is filtered by it."""
+        return DownloadHistory.objects.filter(WorkerLease.unbroken(self.fence), pk=self.pk, claim=self.claim)
+
+    def keep(self) -> bool:
+        """In a transaction: nobody takes it away until that ends. False when somebody did."""
+        return bool(self.own().update(heartbeat_at=timezone.now()))
+
+    def take_over(self, fence: int) -> bool:
+        """From a worker that is gone, so that nothing of it counts when it wakes up. 0: the kernel knows it is dead."""
+        if not fence:
+            return True
+        rows = DownloadHistory.objects.filter(pk=self.pk, status=Status.DOWNLOADING, claim=self.claim)
+        if not rows.filter(WorkerLease.unbroken(fence)).update(claim=F("claim") + 1, fence=fence):
+            return False
+        self.refresh_from_db()
+        return True
+
     def beat(self, **fields: Any) -> bool:
         """Store progress under the own claim; False when the row is no longer this worker's to download."""
-        rows = DownloadHistory.objects.filter(pk=self.pk, status=Status.DOWNLOADING, claim=self.claim)
-        return bool(rows.update(heartbeat_at=timezone.now(), **fields))
+        return bool(self.own().filter(status=Status.DOWNLOADING).update(heartbeat_at=timezone.now(), **fields))
 
     def complete(self) -> bool:
         moved = self._move(
@@ -373,11 +396,13 @@ class DownloadHistory(models.Model):
         *,
         came_from: Iterable[Status] | None = None,
         claim_only: bool = False,
+        when: Q | None = None,
         **fields: Any,
     ) -> bool:
         """Compare-and-set of the status with its activity in one transaction; False when somebody was faster.
 
-        ``verb`` is the activity's status, "" for a move that is no news. ``came_from`` narrows MOVES down.
+        ``verb`` is the activity's status, "" for a move that is no news. ``came_from`` narrows MOVES down, ``when``
+        makes a further condition.
         """
         # What a running one waited for is over with that; why a waiting one is parked stays.
         over = Case(
@@ -387,9 +412,8 @@ class DownloadHistory(models.Model):
         )
         fields.setdefault("error_message", over)
         allowed = MOVES[to] if came_from is None else MOVES[to] & frozenset(came_from)
-        rows = DownloadHistory.objects.filter(pk=self.pk, status__in=allowed)
-        if claim_only:
-            rows = rows.filter(claim=self.claim)
+        rows = self.own() if claim_only else DownloadHistory.objects.filter(pk=self.pk)
+        rows = rows.filter(when or Q(), status__in=allowed)
         with transaction.atomic():
             if not rows.update(status=to, **fields):
                 return False
@@ -468,6 +492,11 @@ class DownloadFile(models.Model):
     def wanted(self) -> WantedFile:
         pinned = self.sha256 if self.pinned else ""
         return WantedFile(self.path, self.url, self.bytes_total or None, pinned, self.optional)
+
+    def store(self, row: DownloadHistory, *fields: str) -> bool:
+        """Write these fields, as they are now, as long as its install is this worker's."""
+        values = {name: getattr(self, name) for name in fields}
+        return bool(DownloadFile.objects.filter(pk=self.pk, download__in=row.own()).update(**values))
 
     @property
     def progress(self) -> float:
@@ -599,7 +628,7 @@ class WorkerLease(models.Model):
     """
 
     ONLY = 1
-    LASTS = timedelta(seconds=20)
+    LASTS = timedelta(seconds=float(os.environ.get("COMFYDASH_LEASE_SECONDS", "20")))  # lowered by tests only
 
     fence = models.PositiveBigIntegerField(default=0)
     holder = models.CharField(max_length=64, blank=True, default="", help_text='"" when it was given back')
@@ -612,15 +641,19 @@ class WorkerLease(models.Model):
         return f"lease {self.fence} of {self.holder or 'nobody'}, until {self.expires_at}"
 
     @classmethod
-    def free(cls) -> models.QuerySet[WorkerLease]:
-        """The row, unless somebody holds it."""
-        return cls.objects.filter(pk=cls.ONLY).filter(Q(holder="") | Q(expires_at__lt=Now()))
+    def is_free(cls) -> bool:
+        return not cls.objects.exists() or cls._free().exists()
+
+    @classmethod
+    def unbroken(cls, fence: int) -> Q:
+        """For any query: whether nobody took the lease since the one that has this fence. 0: a lock takes its place."""
+        return Q(Exists(cls.objects.filter(pk=cls.ONLY, fence=fence))) if fence else Q()
 
     @classmethod
     def take(cls, holder: str) -> WorkerLease | None:
         """The lease as it is now, ``holder`` in it being new with each taking; None while another one holds it."""
         WorkerLease.objects.bulk_create([WorkerLease(pk=cls.ONLY, expires_at=Now())], ignore_conflicts=True)
-        if not cls.free().update(holder=holder, fence=F("fence") + 1, expires_at=Now() + cls.LASTS):
+        if not cls._free().update(holder=holder, fence=F("fence") + 1, expires_at=Now() + cls.LASTS):
             return None
         return cls.objects.filter(pk=cls.ONLY, holder=holder).first()
 
@@ -630,6 +663,10 @@ class WorkerLease(models.Model):
 
     def give_back(self) -> None:
         self._own().update(holder="", expires_at=Now())
+
+    @classmethod
+    def _free(cls) -> models.QuerySet[WorkerLease]:
+        return cls.objects.filter(pk=cls.ONLY).filter(Q(holder="") | Q(expires_at__lt=Now()))
 
     def _own(self) -> models.QuerySet[WorkerLease]:
         return WorkerLease.objects.filter(pk=self.pk, fence=self.fence, holder=self.holder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from huey import crontab
 from huey.contrib.djhuey import db_periodic_task, db_task, on_startup
 
-from downloads.worker import drain, heartbeat, parked
+from downloads.worker import drain, heartbeat, parked, standby
 from downloads.worker.consumer import stop_flag
 
 
@@ -38,4 +38,5 @@ def begin() -> None:
         return
     _started = True
     heartbeat.start(stop_flag())
+    standby.start(stop_flag())
     drain_queue()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from downloads.transfer import Options
+from downloads.transfer import UNFENCED, Fence, Options
 from settings_app import preferences
 from settings_app.hub_token import hub_token
 
 
-def transfer_options() -> Options:
+def transfer_options(fence: Fence = UNFENCED) -> Options:
     return Options(
         hub_endpoint=settings.HF_ENDPOINT,
         token=hub_token(),
@@ -19,4 +19,5 @@ def transfer_options() -> Options:
         retry_base=settings.TRANSFER_RETRY_BASE,
         disk_reserve=preferences.get("disk_reserve"),
         stall_seconds=settings.TRANSFER_STALL_SECONDS,
+        fence=fence,
     )

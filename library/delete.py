@@ -18,7 +18,7 @@ from downloads.inventory.destinations import Destinations
 from downloads.inventory.scan import canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
 from downloads.tasks import look_again_now
-from downloads.transfer import TransferError, delete_confined, discard_partial, reserved_bytes
+from downloads.transfer import TransferError, begun_path, delete_confined, discard_partial, reserved_bytes
 from library.models import FileHash
 from library.needs import needs
 from library.overview import StoredFile, overview
@@ -194,16 +194,16 @@ def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
 
 def delete_partial(path: str) -> Deleted:
     """Throw away what was begun of the file ``path``. Raises NotThere, Needed and TransferError."""
-    path = path.removesuffix(scan.PART_SUFFIX)
+    path = begun_path(path)
     places = Destinations.now()
     begun = models_index().partials.get(canonical(path))
-    if begun is None or composed(begun.path) != composed(path) + scan.PART_SUFFIX or not places.is_ours(begun.root):
+    if begun is None or composed(begun.begun) != composed(path) or not places.is_ours(begun.root):
         raise NotThere(f"Nothing of {path} was begun in the models folder.")
     if install := needs().install_of(path):
         raise Needed(
             f"“{install.title}” is {install.status} and continues from these bytes. Cancel that download first."
         )
-    below = begun.below_root.removesuffix(scan.PART_SUFFIX)
+    below = begun.begun_below_root
     done = Deleted([path], reserved_bytes(begun.root, below), [])
     discard_partial(begun.root, below)
     with transaction.atomic():

@@ -14,7 +14,7 @@ from django.db.models.functions import Greatest
 
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.keep_both import original
-from downloads.inventory.scan import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index
+from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index
 from downloads.inventory.state import Record, may_describe, vouches
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, ModelFile, Status
 from downloads.transfer import disk_space, partial_bytes
@@ -240,7 +240,7 @@ def _our_partials() -> list[FoundFile]:
 
 def partials() -> list[Partial]:
     """What was begun and not finished where installs put files, largest first."""
-    begun = {file.path.removesuffix(PART_SUFFIX): file for file in _our_partials()}
+    begun = {file.begun: file for file in _our_partials()}
     names = {*begun, *map(composed, begun)}
     wanted = DownloadFile.objects.filter(path__in=names).select_related("download").order_by("download_id")
     newest = {file.path: file for file in wanted}
@@ -250,7 +250,7 @@ def partials() -> list[Partial]:
         lines.append(
             Partial(
                 path,
-                partial_bytes(file.root, file.below_root.removesuffix(PART_SUFFIX)),
+                partial_bytes(file.root, file.begun_below_root),
                 file.blocks * 512,
                 by.bytes_total or None if by else None,
                 datetime.fromtimestamp(file.mtime_ns / 1e9, tz=UTC),

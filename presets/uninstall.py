@@ -12,7 +12,7 @@ from downloads.events import queue_updated
 from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import CONFLICT
-from downloads.inventory.scan import PART_SUFFIX, canonical, models_index
+from downloads.inventory.scan import canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
 from downloads.transfer import delete_confined, discard_partial
 from presets.preset import Preset
@@ -67,7 +67,7 @@ def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
         if found is None:
             begun = index.partials.get(canonical(file.place))
             if begun and places.is_ours(begun.root) and file.place not in needed:
-                partials[begun.path.removesuffix(PART_SUFFIX)] = file.bytes_here
+                partials[begun.begun] = file.bytes_here
         elif file.place in needed:
             keep[file.place] = needed[file.place]
         elif file.status == CONFLICT:
@@ -94,7 +94,7 @@ def uninstall(presets: Sequence[Preset]) -> Uninstalled:
             deleted.append(path)
         for path in plan.partials:
             if begun := index.partials.get(canonical(path)):
-                discard_partial(begun.root, begun.below_root.removesuffix(PART_SUFFIX))
+                discard_partial(begun.root, begun.begun_below_root)
     finally:
         scan.forget()
         _forget_records(deleted)

@@ -14,7 +14,7 @@ from django.db.models import Count, Max
 from downloads.inventory.knowledge import is_complete
 from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index, resolved
 from downloads.models import RemoteFile
-from downloads.transfer import PART_SUFFIX, TransferError, parse_model_path, partial_bytes
+from downloads.transfer import TransferError, parse_model_path, partial_bytes
 from presets.catalogue import Catalogue, Preset, PresetFile, catalogue
 from values.kept import Kept, Same
 from volumes.file_names import composed
@@ -171,7 +171,7 @@ class Matcher:
             return ModelState(use, "broken", at_place, providers)
         partial = self.index.partials.get(canonical(use.path))
         if partial is not None:
-            here = partial_bytes(partial.root, partial.below_root.removesuffix(PART_SUFFIX))
+            here = partial_bytes(partial.root, partial.begun_below_root)
             return ModelState(use, "partial", partial, providers, here)
         return ModelState(use, "missing", None, providers)
 

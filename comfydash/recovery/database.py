@@ -41,6 +41,8 @@ NOT_CARRIED = frozenset(
         "auth_group_permissions",
         "auth_user_groups",
         "auth_user_user_permissions",
+        "worker",
+        "worker_lease",
         "worker_state",
         "derived_value",
     }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 import extension_points
-from downloads.inventory.scan import PART_SUFFIX, FoundFile, canonical, linked_kinds, models_index, resolved
+from downloads.inventory.scan import FoundFile, canonical, linked_kinds, models_index, resolved
 from downloads.transfer import TransferError
 from volumes.names import folded
 
@@ -24,7 +24,7 @@ class Destination(NamedTuple):
         """The same place under the name that the disk has for it: macOS writes it decomposed, a volume may ignore case,
         and unet is another name of diffusion_models, so that what is replaced is the file that is there and not one
         beside it."""
-        name = there.below_root.removesuffix(PART_SUFFIX) if there and there.root == self.root else ""
+        name = there.begun_below_root if there and there.root == self.root else ""
         # Where case counts, nothing was found that differs in it.
         return self._replace(path=name) if self._same(name) == self._same(self.path) else self
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import Count, Q, Sum
 
 from downloads.inventory.destinations import Destinations
-from downloads.inventory.scan import PART_SUFFIX, models_index
+from downloads.inventory.scan import models_index
 from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus
 from downloads.transfer import LEAST_MISSING, DiskSpace, disk_space, reserved_bytes
 from settings_app import preferences
@@ -52,7 +52,7 @@ def queue_to_fetch() -> int:
     files = DownloadFile.objects.filter(download__status__in=ACTIVE).exclude(status__in=done)
     untold = Q(bytes_total=0, status=FileStatus.FAILED, download__reason="disk_full")
     counted = files.aggregate(bytes=Sum("bytes_total"), untold=Count("pk", filter=untold))
-    begun = {found.path.removesuffix(PART_SUFFIX): found.blocks * 512 for found in models_index().partials.values()}
+    begun = {found.begun: found.blocks * 512 for found in models_index().partials.values()}
     # What a partial has taken is gone from the free space already.
     taken = sum(
         min(size, begun[path]) for path, size in files.filter(path__in=begun).values_list("path", "bytes_total")

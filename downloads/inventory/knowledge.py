@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from downloads.inventory import scan
 from downloads.inventory.keep_both import address_hash
-from downloads.inventory.scan import PART_SUFFIX, FoundFile, ModelsIndex, canonical, models_index, resolved
+from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index, resolved
 from downloads.inventory.state import (
     BROKEN,
     CONFLICT,
@@ -29,7 +29,7 @@ from downloads.inventory.state import (
     vouches,
 )
 from downloads.models import ModelFile, RemoteFile
-from downloads.transfer import LINK_SUFFIX, partial_bytes
+from downloads.transfer import partial_bytes
 from modelfiles.errors import NotAModel
 from modelfiles.structure import check_structure
 
@@ -120,7 +120,7 @@ class Knowledge:
 
     def _is_begun(self, path: str) -> bool:
         place = canonical(path)
-        return place in self.index.partials or place + LINK_SUFFIX in self.index.files
+        return place in self.index.partials or place in self.index.links
 
     def is_known(self, path: str, url: str) -> bool:
         """Can the bytes that stand there be compared with those of the URL without asking its host?"""
@@ -132,7 +132,7 @@ class Knowledge:
         if found := self.index.find(path):
             return found.size
         partial = self.index.partials.get(canonical(path))
-        return partial_bytes(partial.root, partial.below_root.removesuffix(PART_SUFFIX)) if partial else 0
+        return partial_bytes(partial.root, partial.begun_below_root) if partial else 0
 
 
 def _published_elsewhere(records: Iterable[Record]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from django.utils import timezone
 
 from downloads.models import RemoteFile
-from downloads.transfer import Facts, Progress, TransferError, probe_all
+from downloads.transfer import Facts, Progress, Stopped, TransferError, probe_all
 from downloads.transfer_options import transfer_options
 
 GATED_REASONS = frozenset({"token_required", "token_scope", "licence_required", "access_pending"})
@@ -17,8 +17,10 @@ GATED_REASONS = frozenset({"token_required", "token_scope", "licence_required", 
 def ask(
     urls: Iterable[str], tick: Callable[[Progress], bool] = lambda progress: True
 ) -> dict[str, Facts | TransferError]:
-    """Ask all hosts, a few at a time, and keep the answers. Raises Stopped when tick says so."""
+    """Ask all hosts, a few at a time, and keep the answers. Raises Stopped when tick says so, at the end too."""
     answers = probe_all(list(dict.fromkeys(urls)), transfer_options(), tick)
+    if not tick(Progress("downloading")):
+        raise Stopped
     for url, answer in answers.items():
         remember(url, answer)
     return answers

@@ -19,6 +19,7 @@ import extension_points
 from downloads.inventory import extra_model_paths as extra_paths
 from downloads.inventory.extra_model_paths import ALIASES
 from downloads.inventory.keep_both import original
+from downloads.transfer import LINK_SUFFIX, PART_SUFFIX, STATE_SUFFIX, begun_path
 from values.kept import Kept
 from volumes.file_names import composed, shown
 from volumes.files import OLD
@@ -27,8 +28,7 @@ from volumes.names import folded, ignores_case
 
 log = logging.getLogger(__name__)
 
-PART_SUFFIX = ".part"
-STATE_SUFFIXES = (".part.state", ".part.state.new", f".part.state{OLD}")  # the journal beside a .part
+STATE_SUFFIXES = (STATE_SUFFIX, f"{STATE_SUFFIX}.new", f"{STATE_SUFFIX}{OLD}")  # the journal beside a .part
 CHANGED = "models.changed"  # a file in the data directory whose time says when the models folders changed
 MAX_AGE = 2.0  # seconds that a scan is believed
 MAX_FOLDER_AGE = 30.0  # seconds that the list of one unchanged folder is believed: files may grow in place
@@ -66,6 +66,15 @@ class FoundFile:
         """Its real path below the root: other roots than the models folder hold one kind, and its name is left out."""
         return self.file.relative_to(self.root).as_posix()
 
+    @property
+    def begun(self) -> str:
+        """Of a .part: ``path`` of the file that it is to become."""
+        return begun_path(self.path)
+
+    @property
+    def begun_below_root(self) -> str:
+        return begun_path(self.below_root)
+
 
 @dataclass(frozen=True)
 class ModelsIndex:
@@ -73,6 +82,7 @@ class ModelsIndex:
 
     files: dict[str, FoundFile]
     partials: dict[str, FoundFile]  # by the canonical path of the file they will be
+    links: dict[str, FoundFile]  # new names of local copies that were not given yet, by the same
     by_basename: dict[str, list[FoundFile]] = field(repr=False)
     kinds: dict[str, list[Path]] = field(repr=False)
 
@@ -232,14 +242,17 @@ def _build(roots: dict[str, list[Path]], contents: list[list[FoundFile]]) -> Mod
     linked = linked_kinds()
     files: dict[str, FoundFile] = {}
     partials: dict[str, FoundFile] = {}
+    links: dict[str, FoundFile] = {}
     names: dict[str, list[FoundFile]] = defaultdict(list)
     kinds: dict[str, list[Path]] = defaultdict(list)
     for found in chain.from_iterable(contents):
         if found.root == settings.MODELS_DIR and found.kind in linked:
             continue  # it is found where it really lies
         if found.path.endswith(PART_SUFFIX):
-            _put(partials, canonical(found.path.removesuffix(PART_SUFFIX)), found)
+            _put(partials, canonical(found.begun), found)
         elif not found.path.endswith(STATE_SUFFIXES):
+            if found.path.endswith(LINK_SUFFIX):
+                links[canonical(found.begun)] = found
             _put(files, canonical(found.path), found)
             names[composed(found.name)].append(found)
     for kind, folders in roots.items():
@@ -247,7 +260,7 @@ def _build(roots: dict[str, list[Path]], contents: list[list[FoundFile]]) -> Mod
             kinds[kind].extend(folders)
     for name in {*ALIASES.values(), *(path.partition("/")[0] for path in files)}:
         kinds[name].insert(0, settings.MODELS_DIR / name)
-    return ModelsIndex(files, partials, dict(names), dict(kinds))
+    return ModelsIndex(files, partials, links, dict(names), dict(kinds))
 
 
 def _put(places: dict[str, FoundFile], place: str, found: FoundFile) -> None:

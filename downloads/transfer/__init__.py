@@ -14,16 +14,15 @@ from downloads.transfer.disk.space_needed import LEAST_MISSING
 from downloads.transfer.fetch import fetch
 from downloads.transfer.locate import peek, probe, probe_all
 from downloads.transfer.part.file import (
-    PART_SUFFIX,
-    STATE_SUFFIX,
     discard_partial,
     partial_bytes,
     recover_replaced,
     reserved_bytes,
     take_along,
+    take_from_earlier,
 )
-from downloads.transfer.part.local_copy import LINK_SUFFIX
-from downloads.transfer.types import Options, Progress, Published, Tick, Wanted
+from downloads.transfer.part.names import LINK_SUFFIX, PART_SUFFIX, STATE_SUFFIX, begun_path, number_in
+from downloads.transfer.types import UNFENCED, Fence, Options, Progress, Published, Tick, Wanted
 from hosts.answers import Facts
 from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
 from webclient.url_policy import check_address
@@ -33,8 +32,10 @@ __all__ = [
     "LINK_SUFFIX",
     "PART_SUFFIX",
     "STATE_SUFFIX",
+    "UNFENCED",
     "DiskSpace",
     "Facts",
+    "Fence",
     "Options",
     "Progress",
     "Published",
@@ -42,6 +43,7 @@ __all__ = [
     "Tick",
     "TransferError",
     "Wanted",
+    "begun_path",
     "check_address",
     "delete_confined",
     "discard_partial",
@@ -51,6 +53,7 @@ __all__ = [
     "folder_confined",
     "link_confined",
     "move_confined",
+    "number_in",
     "open_confined",
     "parse_model_path",
     "partial_bytes",
@@ -62,4 +65,5 @@ __all__ = [
     "reserved_bytes",
     "stat_confined",
     "take_along",
+    "take_from_earlier",
 ]

@@ -14,10 +14,11 @@ from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space_needed import check_reserve, check_room, without_room
 from downloads.transfer.errors import RangeRefused, no_model_is_a_refusal
 from downloads.transfer.locate import hosts_of, locate
-from downloads.transfer.part.file import PART_SUFFIX, Partial, discard_partial, partial_bytes
+from downloads.transfer.part.file import Partial, discard_partial, partial_bytes
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.part.journal import Identity
 from downloads.transfer.part.local_copy import LocalCopy, publish_link
+from downloads.transfer.part.names import PART_SUFFIX, number_begun, stem
 from downloads.transfer.part.syncer import Syncer
 from downloads.transfer.progress import ProgressReporter
 from downloads.transfer.segments.pool import ConnectionPool
@@ -66,7 +67,8 @@ def _checked(wanted: Wanted) -> str:
     path = parse_model_path(wanted.path)
     if path == wanted.path:
         return path
-    written = any(stat_confined(wanted.root, name) for name in (wanted.path, wanted.path + PART_SUFFIX))
+    begun = stem(wanted.path, number_begun(wanted.root, wanted.path)) + PART_SUFFIX
+    written = any(stat_confined(wanted.root, name) for name in (wanted.path, begun))
     return wanted.path if written else path
 
 
@@ -104,7 +106,7 @@ class Transfer:
 
     def _from_host(self, place: Located, publish: Publish | None) -> Published:
         check_room(self.wanted, place.facts.size, self.options.disk_reserve)
-        with Partial(self.wanted.root, self.wanted.path) as partial:
+        with Partial(self.wanted.root, self.wanted.path, self.options.fence) as partial:
             if not partial.adopt(Identity.of(place.facts)):
                 self.warnings.append("The file at its source changed, so the bytes fetched earlier were given up.")
             self._furthest = self.backoff.bytes_done = partial.bytes_done
@@ -177,7 +179,7 @@ class Transfer:
         """None when its bytes are others."""
         root, path = self.wanted.root, self.wanted.path
         root.mkdir(parents=True, exist_ok=True)
-        with copy.linked(root, path) as is_linked:
+        with copy.linked(root, path, self.options.fence) as is_linked:
             if is_linked:
                 digest = self.reporter.watch(copy.hexdigest, lambda: copy.read, copy.size)
                 if digest != expected:
@@ -187,15 +189,15 @@ class Transfer:
                 )
                 result = self._published(os.fstat(copy.handle), digest, facts)
                 self._check_still_wanted(result, publish)
-                publish_link(root, path, replace=self.wanted.replace)
+                publish_link(root, path, self.options.fence, replace=self.wanted.replace)
                 with suppress(TransferError):  # somebody writes there: what was begun is theirs
-                    discard_partial(root, path)
+                    discard_partial(root, path, self.options.fence)
                 return result
         return self._copy(copy, expected, facts, publish)
 
     def _copy(self, copy: LocalCopy, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
         check_room(self.wanted, facts.size, self.options.disk_reserve)
-        with Partial(self.wanted.root, self.wanted.path) as partial:
+        with Partial(self.wanted.root, self.wanted.path, self.options.fence) as partial:
             partial.adopt(Identity.of(replace(facts, size=copy.size, sha256=expected)))
             hasher = Hasher(partial)
             try:
@@ -292,7 +294,9 @@ class Transfer:
         self.backoff.after(failure)
 
     def _report_progress(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
-        """Called several times a second while bytes arrive; tells when it is time."""
+        """Called several times a second while bytes arrive; tells when it is time. Raises Stopped."""
+        if not self.options.fence.holds():
+            raise Stopped
         syncer.raise_error()
         if not pool.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
             check_reserve(self.wanted, self.options.disk_reserve)

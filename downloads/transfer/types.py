@@ -12,6 +12,20 @@ def no_limit() -> int:
 
 
 @dataclass(frozen=True)
+class Fence:
+    """Who may write where several machines share a folder: each new holder of the lease has a higher number.
+
+    ``holds`` says from the holder's own clock whether it still does, and is cheap.
+    """
+
+    number: int
+    holds: Callable[[], bool]
+
+
+UNFENCED = Fence(0, lambda: True)  # on one machine, where the end of a process ends its lock
+
+
+@dataclass(frozen=True)
 class Options:
     """How transfers behave. Times are seconds, sizes bytes; every one can be shortened in a test."""
 
@@ -33,6 +47,7 @@ class Options:
     floor_window: float = 20.0
     disk_reserve: int = 0  # bytes that must stay free
     tick_interval: float = 0.25
+    fence: Fence = UNFENCED
 
 
 @dataclass(frozen=True)

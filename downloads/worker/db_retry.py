@@ -1,4 +1,4 @@
-"""Writes that must not be lost to a database that is locked for a while."""
+"""Writes that must not be lost to a database that is locked, or away, for a while."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from downloads.worker import heartbeat
 from downloads.worker.consumer import stop_flag, stopping
@@ -15,18 +15,42 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 PAUSE_SECONDS = 1.0  # seconds between two tries; each try waits for the lock itself, 20 s by the settings
 
+# PostgreSQL's words (its manual, appendix A): the server shuts down, starts, or ended this session;
+GONE = frozenset({"57P01", "57P02", "57P03", "57P05", "25P03", "25P04", "08000", "08003", "08006"})
+# a deadlock, a lock that is not to be had, a statement that took too long.
+BUSY = frozenset({"40P01", "55P03", "57014"})
+
 
 def while_locked(write: Callable[[], Answer]) -> Answer:
-    """Try until the database is not locked any more or the worker is asked to stop.
+    """Try until the database answers and is not locked any more, or the worker is asked to stop.
 
-    Anything but a lock (a full disk, a read-only file) is raised at once.
+    Anything else (a full disk, a read-only file) is raised at once.
     """
     while True:
         heartbeat.working()
         try:
             return write()
-        except OperationalError as error:
-            if "locked" not in str(error) or stopping():
+        except (DatabaseError, InterfaceError) as error:
+            away = is_away(error)
+            if stopping() or not (away or _is_busy(error)):
                 raise
-            log.warning("The database is locked by somebody else; the install waits for it.")
+            what = "does not answer" if away else "is locked by somebody else"
+            log.warning("The database %s; the install waits for it. (%s)", what, error)
             stop_flag().wait(PAUSE_SECONDS)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the connection to a PostgreSQL server was lost or could not be made; the next question makes one."""
+    if connection.vendor != "postgresql" or not isinstance(error, (DatabaseError, InterfaceError)):
+        return False
+    if _code(error) in GONE and not connection.in_atomic_block:
+        connection.close()
+    return connection.connection is None or bool(connection.connection.closed)
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, OperationalError) and ("locked" in str(error) or _code(error) in BUSY)
+
+
+def _code(error: Exception) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from downloads.models import DownloadHistory, Status
+from downloads.models import DownloadFile, DownloadHistory, Status, WorkerLease
+from downloads.transfer import Fence
 from downloads.worker import heartbeat, host_pauses
 from downloads.worker.consumer import stopping
 from downloads.worker.installer import discard_unwanted, run_install
 from downloads.worker.lock import worker_lock
-from downloads.worker.reconcile import take_stock
+from downloads.worker.reconcile import take_from_earlier_workers, take_stock
 from values.sizes import human_size
 
 log = logging.getLogger(__name__)
@@ -18,31 +19,43 @@ log = logging.getLogger(__name__)
 def drain_queue() -> int:
     """Run what is queued until nothing is left; the number of installs run. Returns at once while another drains."""
     ran = 0
-    with worker_lock() as held:
-        if not held:
+    with worker_lock() as fence:
+        if fence is None:
             return 0
         heartbeat.working()
         try:
-            _fail_downloading()
-            discard_unwanted()
-            while not stopping() and (row := DownloadHistory.claim_next(host_pauses.holds)):
-                run_install(row)
+            _fail_downloading(fence)
+            discard_unwanted(fence)
+            while not stopping() and fence.holds():
+                row = DownloadHistory.claim_next(host_pauses.holds, fence.number)
+                if row is None:
+                    break
+                run_install(row, fence)
                 ran += 1
         finally:
             heartbeat.idle()
     return ran
 
 
+def is_waited_for() -> bool:
+    """Whether there is work for a worker and nobody who holds the lease."""
+    return WorkerLease.is_free() and (
+        DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING]).exists()
+        or DownloadFile.objects.filter(discard=True).exists()
+    )
+
+
 def fail_interrupted() -> int:
     """Rows still downloading whose worker is dead become failed; their number. Does nothing while a worker lives."""
-    with worker_lock() as held:
-        return _fail_downloading() if held else 0
+    with worker_lock() as fence:
+        return 0 if fence is None else _fail_downloading(fence)
 
 
-def _fail_downloading() -> int:
-    rows = list(DownloadHistory.objects.filter(status=Status.DOWNLOADING))
+def _fail_downloading(fence: Fence) -> int:
+    take_from_earlier_workers(fence)
+    rows = [row for row in DownloadHistory.objects.filter(status=Status.DOWNLOADING) if row.take_over(fence.number)]
     for row in rows:
-        done = take_stock(row)
+        done = take_stock(row, fence)
         log.warning("%s was interrupted: its worker is gone", row.preset_id)
         row.fail("interrupted", f"The worker stopped in the middle of it. Retry continues from {human_size(done)}.")
     return len(rows)

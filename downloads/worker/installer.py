@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import stat
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.utils import timezone
 
 from activity.events import broadcast
@@ -31,9 +32,12 @@ from downloads.models import (
     FileStatus,
     ModelFile,
     Status,
+    WorkerLease,
 )
 from downloads.transfer import (
+    UNFENCED,
     Facts,
+    Fence,
     Progress,
     Published,
     Stopped,
@@ -49,7 +53,7 @@ from downloads.transfer import (
 from downloads.transfer_options import transfer_options
 from downloads.worker import heartbeat, host_pauses
 from downloads.worker.consumer import stopping
-from downloads.worker.db_retry import while_locked
+from downloads.worker.db_retry import is_away, while_locked
 from downloads.worker.reconcile import bytes_kept, take_stock
 from settings_app.hub_token import hub_token
 from values.sizes import human_size
@@ -63,69 +67,78 @@ LOOK_INTERVAL = 2.0
 WRITE_INTERVAL = 0.25  # seconds; also how soon a pause or a cancel is seen
 
 
-def run_install(row: DownloadHistory) -> None:
+def run_install(row: DownloadHistory, fence: Fence = UNFENCED) -> None:
     """Bring the files of a claimed row and move the row to where it ends. Raises nothing."""
     try:
-        _run(row)
-    except DatabaseError as error:
+        _run(row, fence)
+    except (DatabaseError, InterfaceError) as error:
         # Its end cannot be written down. The row still says downloading, so the next drain finds it interrupted.
         log.error("How %s ended could not be stored: %s", row.preset_id, error)
     finally:
         scan.changed()
 
 
-def _run(row: DownloadHistory) -> None:
+def _run(row: DownloadHistory, fence: Fence) -> None:
     """Raises DatabaseError when the end of the install cannot be stored."""
-    install = Install(row)
+    install = Install(row, fence)
     try:
         install.run()
     except Stopped:
-        _stopped(row, anew=install.anew)
+        _stopped(row, fence, anew=install.anew)
     except TransferError as refusal:
-        _refused(row, refusal)
-    except Exception:  # the one broad catch: whatever happens in one install, the queue goes on
+        if fence.holds():
+            _refused(row, refusal)
+        else:  # cut off from the database, and maybe from the hosts: others see better
+            _stopped(row, fence, anew=True)
+    except Exception as error:  # the one broad catch: whatever happens in one install, the queue goes on
+        if is_away(error):
+            log.warning("The database went away while %s was installed; it begins anew: %s", row.preset_id, error)
+            _stopped(row, fence, anew=True)
+            return
         log.exception("Installing %s broke", row.preset_id)
         sentence = "Something broke that should not have; the log has the details. Retry continues from the bytes here."
-        while_locked(lambda: row.fail("error", sentence))
-        Activity.log("error", "failed", f"Installing “{row.title}” broke", "See the log.", download_id=row.pk)
+        if while_locked(lambda: row.fail("error", sentence)):
+            Activity.log("error", "failed", f"Installing “{row.title}” broke", "See the log.", download_id=row.pk)
 
 
-def _stopped(row: DownloadHistory, *, anew: bool) -> None:
-    """The row is no longer ours to download, this worker was asked to stop, or the install is to begin anew."""
-    while_locked(lambda: take_stock(row))
-    if stopping() or anew:
+def _stopped(row: DownloadHistory, fence: Fence, *, anew: bool) -> None:
+    """The row is no longer ours to download, or this worker was asked to stop, lost its lease, or is to begin anew."""
+    while_locked(lambda: take_stock(row, fence))
+    if stopping() or anew or not fence.holds():
         while_locked(row.give_back)
-    while_locked(discard_unwanted)
+    while_locked(lambda: discard_unwanted(fence))
 
 
 def _refused(row: DownloadHistory, refusal: TransferError) -> None:
     end = row.park if refusal.reason in WAITING_REASONS else row.fail
-    while_locked(lambda: end(refusal.reason, str(refusal)))
-    if refusal.reason == "disk_full" and missing_space(row) > 0:
+    moved = while_locked(lambda: end(refusal.reason, str(refusal)))
+    if moved and refusal.reason == "disk_full" and missing_space(row) > 0:
         # The figures agree with the refusal, so as soon as they change it goes on; else it is tried from time to time.
-        DownloadHistory.objects.filter(pk=row.pk, status=Status.WAITING).update(checked_at=None)
+        row.own().filter(status=Status.WAITING).update(checked_at=None)
 
 
-def discard_unwanted() -> None:
+def discard_unwanted(fence: Fence = UNFENCED) -> None:
     """Throw away what was cancelled with keep_partial=false, now that nobody writes to it."""
     unwanted = DownloadFile.objects.filter(discard=True).select_related("download")
     for file in unwanted:
+        if not fence.holds():
+            return
         still_wanted = DownloadFile.objects.filter(
             path=file.path, discard=False, download__status__in=["queued", "paused", "waiting"]
         )
         if not still_wanted.exists():
             try:
-                discard_partial(*Destinations.now().of(file.path))
+                discard_partial(*Destinations.now().of(file.path), fence)
             except (TransferError, OSError) as refusal:  # the queue goes on; Storage shows what is left
                 log.warning("What was fetched of %s could not be deleted: %s", file.path, refusal)
-        DownloadFile.objects.filter(pk=file.pk).update(discard=False, bytes_done=0)
+        DownloadFile.objects.filter(WorkerLease.unbroken(fence.number), pk=file.pk).update(discard=False, bytes_done=0)
 
 
 class Install:
     """One claimed row with its files; knows what is done and tells the rows and the dashboards."""
 
-    def __init__(self, row: DownloadHistory) -> None:
-        self.row = row
+    def __init__(self, row: DownloadHistory, fence: Fence = UNFENCED) -> None:
+        self.row, self.fence = row, fence
         self.files = list(row.files.order_by("id"))
         self.facts: dict[str, Facts] = {}
         self.broken: set[str] = set()  # paths where something stands that is no model
@@ -145,8 +158,8 @@ class Install:
         self._check_space()
         for file in todo:
             self._bring(file)
-        if while_locked(self.row.complete):
-            self._report_warnings()
+        if while_locked(self.row.complete) and self.warnings:
+            self._while_ours(self._report_warnings)
 
     # --- before the first byte ---------------------------------------------------------------------------------
 
@@ -224,7 +237,7 @@ class Install:
         if self.hashed[key] != expected:
             self.differing.add(file.path)
             return False
-        while_locked(lambda: ModelFile.renew(file.path, found.size, found.mtime_ns, expected, file.url))
+        self._while_ours(lambda: ModelFile.renew(file.path, found.size, found.mtime_ns, expected, file.url))
         return True
 
     def _skip(self, file: DownloadFile, size: int) -> None:
@@ -348,14 +361,14 @@ class Install:
             place.check()
             published = fetch(
                 wanted,
-                transfer_options(),
+                transfer_options(self.fence),
                 lambda progress: self._tick(file, progress),
                 self.facts.get(file.url),
                 publish=lambda result: self._record(file, result),
             )
         except TransferError as refusal:
             if file.path in self.recorded:  # and then it did not get its name: something was in the way
-                while_locked(lambda: ModelFile.objects.filter(path=file.path).update(mtime_ns=PENDING))
+                self._while_ours(lambda: ModelFile.objects.filter(path=file.path).update(mtime_ns=PENDING))
             if file.optional and refusal.reason not in WAITING_REASONS:
                 self._give_up_optional(file, refusal)
                 return
@@ -365,7 +378,9 @@ class Install:
             raise
         self.warnings.extend(published.warnings)
         # It replaced something, and its record is pending; or it stood there and was hashed, and nothing was recorded.
-        while_locked(lambda: ModelFile.renew(file.path, published.size, published.mtime_ns, published.sha256, file.url))
+        self._while_ours(
+            lambda: ModelFile.renew(file.path, published.size, published.mtime_ns, published.sha256, file.url)
+        )
         scan.changed()
         self._update(
             file,
@@ -420,7 +435,7 @@ class Install:
     def _waiting_tick(self, progress: Progress) -> bool:
         """While hosts are asked: alive, stoppable, and a person reads what is waited for."""
         heartbeat.working()
-        if stopping():
+        if stopping() or not self.fence.holds():
             return False
         if progress.error and self.files:
             self._tell(self.files[0], progress)
@@ -428,7 +443,7 @@ class Install:
 
     def _tick(self, file: DownloadFile, progress: Progress) -> bool:
         heartbeat.working(heartbeat.HUNG_AFTER)
-        if stopping():
+        if stopping() or not self.fence.holds():
             return False
         file.bytes_done, file.speed, file.connections = progress.bytes_done, progress.speed, progress.connections
         file.bytes_total = progress.bytes_total or file.bytes_total
@@ -453,8 +468,8 @@ class Install:
                 self.anew = True
                 return False
             if file is not None:
-                file.save(update_fields=["bytes_done", "bytes_total", "speed", "connections", "status", "error"])
-        except DatabaseError as error:
+                file.store(self.row, "bytes_done", "bytes_total", "speed", "connections", "status", "error")
+        except (DatabaseError, InterfaceError) as error:
             log.warning("Progress of %s could not be stored: %s", self.row.preset_id, error)
         return True
 
@@ -485,7 +500,20 @@ class Install:
     def _update(self, file: DownloadFile, **fields: object) -> None:
         for name, value in fields.items():
             setattr(file, name, value)
-        while_locked(lambda: file.save(update_fields=list(fields)))
+        if not while_locked(lambda: file.store(self.row, *fields)):
+            raise Stopped
+
+    def _while_ours(self, write: Callable[[], object]) -> None:
+        """A write that is no part of the row itself. Raises Stopped when the row is another worker's by now."""
+        if not while_locked(lambda: self._wrote_while_ours(write)):
+            raise Stopped
+
+    def _wrote_while_ours(self, write: Callable[[], object]) -> bool:
+        with transaction.atomic():
+            if not self.row.keep():
+                return False
+            write()
+        return True
 
     def _tell(self, file: DownloadFile, progress: Progress) -> None:
         now = time.monotonic()

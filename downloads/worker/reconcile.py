@@ -8,14 +8,47 @@ from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import HERE, Knowledge
 from downloads.models import DownloadFile, DownloadHistory, FileStatus
-from downloads.transfer import TransferError, discard_partial, partial_bytes, recover_replaced, reserved_bytes
+from downloads.transfer import (
+    UNFENCED,
+    Fence,
+    Stopped,
+    TransferError,
+    discard_partial,
+    number_in,
+    partial_bytes,
+    recover_replaced,
+    reserved_bytes,
+    take_from_earlier,
+)
 
 log = logging.getLogger(__name__)
 DONE = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
 
 
-def take_stock(row: DownloadHistory) -> int:
-    """Write down what each file of the install has on the disk; the bytes of all. Nobody may be writing to them."""
+def take_from_earlier_workers(fence: Fence) -> None:
+    """Whatever an earlier holder of the lease was writing, it finds no more when it wakes up in the middle of it."""
+    if not fence.number:
+        return
+    scan.forget()
+    index = scan.models_index()
+    for found in [*index.links.values(), *index.partials.values()]:
+        if number_in(found.path) in {0, fence.number}:
+            continue
+        try:
+            take_from_earlier(found.root, found.begun_below_root, fence)
+        except Stopped:  # by now it is we who are the earlier one
+            return
+        except (OSError, TransferError) as error:
+            log.warning("What another worker began of %s could not be taken over: %s", found.begun, error)
+
+
+def take_stock(row: DownloadHistory, fence: Fence = UNFENCED) -> int:
+    """Write down what each file of the install has on the disk; the bytes of all. Nobody may be writing to them.
+
+    Nothing is touched when the row is another worker's by now.
+    """
+    if not row.own().exists():
+        return row.bytes_done
     files = list(row.files.all())
     _recover_replaced(files)
     scan.forget()
@@ -25,15 +58,13 @@ def take_stock(row: DownloadHistory) -> int:
             continue
         if _is_published(row, file, knowledge):
             file.status, file.bytes_done = FileStatus.COMPLETED, knowledge.bytes_here(file.path)
-            _forget_journal(file)
+            _forget_journal(file, fence)
         else:
             file.status, file.bytes_done = FileStatus.PENDING, bytes_kept(file)
         file.speed, file.connections = 0, 0
-        file.save(update_fields=["status", "bytes_done", "speed", "connections"])
+        file.store(row, "status", "bytes_done", "speed", "connections")
     done = sum(file.bytes_done for file in files)
-    DownloadHistory.objects.filter(pk=row.pk, claim=row.claim).update(
-        bytes_done=done, files_completed=sum(file.status in DONE for file in files)
-    )
+    row.own().update(bytes_done=done, files_completed=sum(file.status in DONE for file in files))
     return done
 
 
@@ -59,12 +90,12 @@ def _is_published(row: DownloadHistory, file: DownloadFile, knowledge: Knowledge
     )
 
 
-def _forget_journal(file: DownloadFile) -> None:
+def _forget_journal(file: DownloadFile, fence: Fence) -> None:
     """It is deleted after the rename, and its worker may have died in between."""
     try:
         place = Destinations.now().of(file.path)
         if not reserved_bytes(*place):
-            discard_partial(*place)
+            discard_partial(*place, fence)
     except (OSError, TransferError) as error:
         log.warning("A journal is left beside %s: %s", file.path, error)
 

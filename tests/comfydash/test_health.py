@@ -67,7 +67,7 @@ def test_a_database_that_cannot_even_be_opened_for_a_lock_is_told_soon(tmp_path)
         statuses.append(healthz(RequestFactory().get("/healthz")).status_code)
 
     with closing(sqlite3.connect(file, isolation_level=None)) as holder:
-        holder.execute("CREATE TABLE worker_state (id)")
+        holder.execute("CREATE TABLE worker (id)")
         holder.execute("BEGIN EXCLUSIVE")
         asking = threading.Thread(target=ask, daemon=True)
         asking.start()

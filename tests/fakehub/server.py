@@ -119,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
                 path=path,
                 range=self.headers.get("Range", ""),
                 authorization=self.headers.get("Authorization", ""),
+                port=self.client_address[1],
             )
             hub.log.append(self.line)
         hub.move(1)
@@ -218,6 +219,7 @@ class _Handler(BaseHTTPRequestHandler):
                 sent = self._sendfile(handle, offset, count)
                 start += sent
                 self.line.sent += sent
+                self.line.moments.append(time.monotonic())
         if fault.chunked:
             self.wfile.write(b"\r\n")
 

@@ -65,7 +65,7 @@ def installed(path: str, size: int = 1000, seed: str | None = None) -> ModelFile
 
 def begun(path: str, size: int = 500) -> Path:
     """A .part of ``size`` bytes without a journal."""
-    file: Path = settings.MODELS_DIR / (path + scan.PART_SUFFIX)
+    file: Path = settings.MODELS_DIR / (path + ".part")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"x" * size)
     scan.forget()

@@ -81,7 +81,7 @@ def test_an_install_travels_through_postgresql_and_redis_to_the_socket(dash, hub
     assert not (workspace / "data/dashboard.db").exists()
 
 
-def test_a_killed_worker_gives_its_advisory_lock_back(dash, hub):
+def test_the_lease_of_a_killed_worker_runs_out(dash, hub):
     ask(dash, "DELETE", "/presets/ONE/files")
     hub.total_speed = 0
     file = hub.add_file("org/one", "one.safetensors", size=12_000_000)

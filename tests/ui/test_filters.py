@@ -17,7 +17,7 @@ def choose_tab(page: Page, name: str) -> None:
 
 
 def expect_tab(page: Page, name: str) -> None:
-    expect(page.locator(".tabs [aria-current]")).to_have_text(re.compile(f"^{name} "))
+    expect(page.locator(".tabs [aria-current]")).to_have_text(re.compile(rf"^\s*{name}\s"))
 
 
 def expect_address(page: Page, **chosen: str) -> None:

@@ -26,15 +26,23 @@ from downloads.transfer.disk.confined import (
 )
 from downloads.transfer.part import journal as state
 from downloads.transfer.part.journal import Identity
+from downloads.transfer.part.names import (
+    LINK_SUFFIX,
+    NEW,
+    PART_SUFFIX,
+    STATE_SUFFIX,
+    SUFFIXES,
+    number_begun,
+    numbers,
+    stem,
+)
 from downloads.transfer.part.ranges import Extents
+from downloads.transfer.types import UNFENCED, Fence
 from hosts.answers import Facts
-from volumes.files import OLD, recover, rename_over, sync_file, sync_folder
+from volumes.files import recover, rename_over, sync_file, sync_folder
 from volumes.locks import lock_open_file
-from webclient.errors import TransferError, folder_at_path, path_taken
+from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
 
-PART_SUFFIX = ".part"
-STATE_SUFFIX = ".part.state"
-NEW = ".new"  # a journal that is about to take the old one's place
 NOTE_EVERY = 4 << 20  # bytes written between two lines of the journal: what a kill -9 can cost
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -44,9 +52,10 @@ def partial_bytes(root: Path, path: str) -> int:
 
     0 where none can be: pages ask this of any place, also of one that a symlink leads out of the root.
     """
+    begun = stem(path, number_begun(root, path))
     try:
-        found = stat_confined(root, path + PART_SUFFIX)
-        known = _stored_state(root, path)
+        found = stat_confined(root, begun + PART_SUFFIX)
+        known = _stored_state(root, begun)
     except (TransferError, OSError):
         return 0
     return known.extents.within(found.st_size).total if found and known else 0
@@ -55,41 +64,79 @@ def partial_bytes(root: Path, path: str) -> int:
 def reserved_bytes(root: Path, path: str) -> int:
     """Bytes that an unfinished file has taken from the free space already, arrived or not. 0 as for partial_bytes."""
     try:
-        found = stat_confined(root, path + PART_SUFFIX)
+        found = stat_confined(root, stem(path, number_begun(root, path)) + PART_SUFFIX)
     except (TransferError, OSError):
         return 0
     return found.st_blocks * 512 if found else 0
 
 
-def discard_partial(root: Path, path: str) -> None:
-    """Delete an unfinished file and its journal. TransferError(error) while a transfer is writing it."""
+def discard_partial(root: Path, path: str, fence: Fence = UNFENCED) -> None:
+    """Delete an unfinished file and its journal. TransferError(error) while a transfer is writing it.
+
+    The holder of a lease deletes what earlier ones left too, though a frozen one may have it locked, but nothing of a
+    later one.
+    """
     parts_of(path)
-    with suppress(FileNotFoundError):
-        handle = open_confined(root, path + PART_SUFFIX, os.O_RDONLY)
-        try:
-            _lock(handle, path)
-            delete_confined(root, path + PART_SUFFIX)
-        finally:
-            os.close(handle)
-    _delete_journal(root, path)
+    for number in numbers(root, path):
+        if fence.number:
+            if number <= fence.number:
+                _delete(root, stem(path, number))
+            continue
+        with suppress(FileNotFoundError):
+            handle = open_confined(root, stem(path, number) + PART_SUFFIX, os.O_RDONLY)
+            try:
+                _lock(handle, path)
+                delete_confined(root, stem(path, number) + PART_SUFFIX)
+            finally:
+                os.close(handle)
+        _delete_journal(root, stem(path, number))
 
 
 def take_along(root: Path, path: str, target: str, facts: Facts) -> None:
-    """Let an unfinished file continue as `target`, when it is of the same bytes and nothing is begun there.
-
-    The journal goes first: bytes without one count for nothing.
-    """
-    known = _stored_state(root, path)
+    """Let an unfinished file continue as `target`, when it is of the same bytes and nothing is begun there."""
+    number = number_begun(root, path)
+    known = _stored_state(root, stem(path, number))
     if known is None or not known.identity.same_bytes(Identity.of(facts)) or reserved_bytes(root, target):
         return
+    _move(root, stem(path, number), stem(target, number))
+
+
+def take_from_earlier(root: Path, path: str, fence: Fence) -> None:
+    """What earlier holders of the lease were writing gets a name of ours, which they do not find when they wake up.
+
+    Only where the host promises a SHA-256: what they may write late is then the same bytes. Else it is deleted, and the
+    file is begun anew. Raises Stopped when a later holder is at work, TransferError and OSError.
+    """
+    own = stem(path, fence.number)
+    for number in numbers(root, path):
+        if number > fence.number > 0:
+            raise Stopped
+        if number in {0, fence.number}:
+            continue
+        theirs = stem(path, number)
+        known = _stored_state(root, theirs)
+        is_safe = known is not None and (bool(known.identity.sha256) or not fence.number)
+        if is_safe and not stat_confined(root, own + PART_SUFFIX):
+            _move(root, theirs, own)
+        _delete(root, theirs)
+
+
+def _move(root: Path, source: str, target: str) -> None:
+    """The journal goes first: bytes without one count for nothing."""
     for suffix in (STATE_SUFFIX, PART_SUFFIX):
         with suppress(FileNotFoundError):
-            move_confined(root, path + suffix, target + suffix, replace=True)
+            move_confined(root, source + suffix, target + suffix, replace=True)
 
 
-def _delete_journal(root: Path, path: str) -> None:
-    for suffix in (STATE_SUFFIX, STATE_SUFFIX + NEW, STATE_SUFFIX + OLD):
-        delete_confined(root, path + suffix)
+def _delete(root: Path, begun: str) -> None:
+    for suffix in SUFFIXES:
+        delete_confined(root, begun + suffix)
+
+
+def _delete_journal(root: Path, begun: str) -> None:
+    for suffix in SUFFIXES:
+        if suffix not in {PART_SUFFIX, LINK_SUFFIX}:
+            delete_confined(root, begun + suffix)
 
 
 def recover_replaced(root: Path, path: str) -> None:
@@ -101,9 +148,9 @@ def recover_replaced(root: Path, path: str) -> None:
         recover(name, folder)
 
 
-def _stored_state(root: Path, path: str) -> state.State | None:
+def _stored_state(root: Path, begun: str) -> state.State | None:
     try:
-        handle = open_confined(root, path + STATE_SUFFIX, os.O_RDONLY)
+        handle = open_confined(root, begun + STATE_SUFFIX, os.O_RDONLY)
     except FileNotFoundError:
         return None
     with os.fdopen(handle, "rb") as journal:
@@ -113,12 +160,14 @@ def _stored_state(root: Path, path: str) -> state.State | None:
 class Partial:
     """An open .part. Threads write at offsets; whoever waits for the front is told when it moves.
 
-    `generation` counts how often it was started over: bytes of an older generation are refused.
+    `generation` counts how often it was started over: bytes of an older generation are refused, and all of them once
+    the lease is lost.
     """
 
-    def __init__(self, root: Path, path: str) -> None:
-        self.root, self.path = root, path
-        self.part = path + PART_SUFFIX
+    def __init__(self, root: Path, path: str, fence: Fence = UNFENCED) -> None:
+        self.root, self.path, self.fence = root, path, fence
+        self.begun = stem(path, fence.number)
+        self.part = self.begun + PART_SUFFIX
         self.place = root / path
         self.generation = 0
         self.size: int | None = None
@@ -133,26 +182,39 @@ class Partial:
         self._journaled = 0
         self._closed = False
         with writing(self.place):
+            self._take_up()
             self.handle = self._open()
             try:
                 recover_replaced(root, path)
-                recover_replaced(root, path + STATE_SUFFIX)
-                self.journal = _open_to_write(root, path + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+                recover_replaced(root, self.begun + STATE_SUFFIX)
+                self.journal = _open_to_write(root, self.begun + STATE_SUFFIX, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             except (TransferError, OSError):
                 os.close(self.handle)  # and with it the lock
                 raise
-        known = _stored_state(root, path)
+        known = _stored_state(root, self.begun)
         if known:
             self.identity = known.identity
             size = os.fstat(self.handle).st_size
             self.extents, self._synced = known.extents.within(size), known.synced.within(size)
 
+    def _take_up(self) -> None:
+        """What is there already, whoever began it, goes on under our name."""
+        take_from_earlier(self.root, self.path, self.fence)
+        if self.fence.number and not stat_confined(self.root, self.part):
+            _move(self.root, self.path, self.begun)
+
     def _open(self) -> int:
-        """The locked .part, made when there is none. The lock must be on the file that the name still leads to."""
+        """The locked .part, made when there is none. The lock must be on the file that the name still leads to.
+
+        Under a lease the name is the lock: a frozen process may hold the other one for as long as it likes.
+        """
         while True:
             handle = _open_to_write(self.root, self.part, os.O_RDWR | os.O_CREAT)
             try:
-                _lock(handle, self.path)
+                if self.fence.number:
+                    lock_open_file(handle)  # for whoever would throw it away meanwhile
+                else:
+                    _lock(handle, self.path)
                 found = stat_confined(self.root, self.part)
                 mine = os.fstat(handle)
                 if found and (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino):
@@ -182,9 +244,24 @@ class Partial:
             self.identity, self.size = identity, identity.size
             self._unnoted = 0
             with writing(self.place), at_any_offset(self.place):
-                os.ftruncate(self.handle, 0)
+                if self.fence.number:
+                    self._begin_another_file()
+                else:
+                    os.ftruncate(self.handle, 0)
             self._write_journal_anew()
             self.advanced.notify_all()
+
+    def _begin_another_file(self) -> None:
+        """Not cut to nothing: once the lease is lost, a later holder may have it under its own name."""
+        self._check_lease()
+        delete_confined(self.root, self.part)
+        handle = self._open()
+        os.dup2(handle, self.handle, inheritable=False)  # whoever reads from it goes on with the same number
+        os.close(handle)
+
+    def _check_lease(self) -> None:
+        if not self.fence.holds():
+            raise Stopped
 
     def reserve(self) -> None:
         """Set the whole size aside, so that a full disk is known now. Cheap, or a sparse file where it would not be."""
@@ -217,9 +294,9 @@ class Partial:
     # --- bytes ---------------------------------------------------------------------------------------------------
 
     def write(self, generation: int, offset: int, buffers: Sequence[bytes], length: int) -> bool:
-        """Put buffers of `length` bytes in all at offset; False when the file was closed or started over meanwhile."""
+        """Put buffers of `length` bytes in all at offset; False when it was closed, started over or lost meanwhile."""
         with self.advanced:
-            if self._closed or generation != self.generation:
+            if self._closed or generation != self.generation or not self.fence.holds():
                 return False
             self._writers += 1
         written = 0
@@ -311,7 +388,8 @@ class Partial:
     def _write_journal_anew(self) -> None:
         """Replace the journal by its shortest form, durable before it takes the old one's place."""
         lines = state.identity_line(self.identity) + state.synced_line(self._synced) + state.written_line(self.extents)
-        fresh = self.path + STATE_SUFFIX + NEW
+        self._check_lease()
+        fresh = self.begun + STATE_SUFFIX + NEW
         with writing(self.place):
             delete_confined(self.root, fresh)
             handle = open_confined(self.root, fresh, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
@@ -343,26 +421,33 @@ class Partial:
         return os.fstat(self.handle)
 
     def publish(self, *, replace: bool) -> None:
-        """Give the file its final name. TransferError(path_conflict) when another one took it meanwhile."""
+        """Give the file its final name. TransferError(path_conflict) when another one took it meanwhile.
+
+        Raises Stopped when the lease is lost: whoever has it now gave the .part another name before all else.
+        """
         with folder_confined(self.root, self.path) as (folder, name), writing(self.place):
             if not replace and stat_confined(self.root, self.path):
                 raise path_taken(self.path)
+            self._check_lease()
             try:
-                rename_over(name + PART_SUFFIX, name, folder)
+                rename_over(stem(name, self.fence.number) + PART_SUFFIX, name, folder)
             except IsADirectoryError:
                 raise folder_at_path(self.path) from None
+            except FileNotFoundError:
+                self._check_lease()
+                raise
             sync_folder(folder)
-        _delete_journal(self.root, self.path)
+        _delete_journal(self.root, self.begun)
 
     def discard(self) -> None:
         delete_confined(self.root, self.part)
-        _delete_journal(self.root, self.path)
+        _delete_journal(self.root, self.begun)
 
     def close(self) -> None:
-        """Note what is there and let go. Threads that come late find it closed."""
+        """Note what is there and let go, name and all. Threads that come late find it closed."""
         with self.advanced:
             if self._unnoted:
-                with suppress(TransferError):  # the disk is full or gone: the journal says a little less
+                with suppress(TransferError, Stopped):  # the disk is full or gone: the journal says a little less
                     self._note()
             self._closed = True
             self.advanced.wait_for(lambda: self._writers == 0)
@@ -370,6 +455,9 @@ class Partial:
             for handle in (self.journal, self.handle):
                 with suppress(OSError):  # what a volume says only now, it has said of the bytes before
                     os.close(handle)
+            if self.fence.number:
+                with suppress(OSError, TransferError):  # it stays under our number: a later holder takes it from there
+                    _move(self.root, self.begun, self.path)
 
     def __enter__(self) -> Self:
         return self

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from downloads.transfer.disk.confined import delete_confined, folder_confined, open_confined, stat_confined
 from downloads.transfer.part.file import Partial
+from downloads.transfer.part.names import LINK_SUFFIX, stem
+from downloads.transfer.types import UNFENCED, Fence
 from volumes.checksum import BLOCK, sha256_of_blocks
 from volumes.files import NO_LINKS, rename_over, sync_folder
 from webclient.errors import Stopped, folder_at_path, path_taken
 
 FICLONE = 0x40049409  # linux/fs.h
-LINK_SUFFIX = ".link"  # the new name until the caller has had its last word
 
 
 class LocalCopy:
@@ -56,9 +57,9 @@ class LocalCopy:
             self.read += len(block)
 
     @contextmanager
-    def linked(self, root: Path, path: str) -> Iterator[bool]:
+    def linked(self, root: Path, path: str, fence: Fence = UNFENCED) -> Iterator[bool]:
         """A hard link beside `path`, gone again at the end unless it was renamed; False where there can be none."""
-        name = path + LINK_SUFFIX
+        name = stem(path, fence.number) + LINK_SUFFIX
         delete_confined(root, name)
         try:
             yield self._link(root, name)
@@ -97,13 +98,15 @@ class LocalCopy:
         return False
 
 
-def publish_link(root: Path, path: str, *, replace: bool) -> None:
+def publish_link(root: Path, path: str, fence: Fence = UNFENCED, *, replace: bool) -> None:
     """Give what `LocalCopy.linked` made its final name. Raises TransferError (path_conflict) where it is taken."""
     with folder_confined(root, path) as (folder, name):
         if not replace and stat_confined(root, path):
             raise path_taken(path)
+        if not fence.holds():
+            raise Stopped
         try:
-            rename_over(name + LINK_SUFFIX, name, folder)
+            rename_over(stem(name, fence.number) + LINK_SUFFIX, name, folder)
         except IsADirectoryError:
             raise folder_at_path(path) from None
         sync_folder(folder)

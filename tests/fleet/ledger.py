@@ -1,0 +1,162 @@
+"""Who did what: rows by triggers in PostgreSQL, bytes by the Hub's log, published files by looking at the folder."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.fakehub import FakeHub
+
+TABLES = ("download_history", "download_file", "model_file")
+TRIGGERS = """
+CREATE TABLE fleet_ledger (
+    id bigserial PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    who text NOT NULL DEFAULT current_setting('application_name'),
+    what text NOT NULL,
+    note text NOT NULL
+);
+CREATE FUNCTION fleet_note() RETURNS trigger AS $$ BEGIN
+    INSERT INTO fleet_ledger (what, note) VALUES (TG_TABLE_NAME, NEW.id::text);
+    RETURN NEW;
+END $$ LANGUAGE plpgsql;
+CREATE FUNCTION fleet_lease() RETURNS trigger AS $$ BEGIN
+    IF NEW.fence <> OLD.fence THEN
+        INSERT INTO fleet_ledger (what, note) VALUES ('taken', NEW.fence::text);
+    ELSIF NEW.holder = '' THEN
+        INSERT INTO fleet_ledger (what, note) VALUES ('given back', NEW.fence::text);
+    END IF;
+    RETURN NEW;
+END $$ LANGUAGE plpgsql;
+CREATE TRIGGER fleet AFTER UPDATE ON worker_lease FOR EACH ROW EXECUTE FUNCTION fleet_lease();
+""" + "".join(
+    f"CREATE TRIGGER fleet AFTER INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION fleet_note();\n"
+    for table in TABLES
+)
+AT_ONCE_SECONDS = 0.5  # in which bytes to two workers count as sent at the same time
+
+
+@dataclass(frozen=True)
+class Entry:
+    who: str
+    what: str
+    note: str
+
+
+def prepare(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute(TRIGGERS)
+
+
+def entries(url: str) -> list[Entry]:
+    return [Entry(*row) for row in rows(url, "SELECT who, what, note FROM fleet_ledger ORDER BY id")]
+
+
+def rows(url: str, question: str, *values: object) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as database:
+        return database.execute(question, values).fetchall()
+
+
+def foreign_writes(written: list[Entry], workers: set[str]) -> list[str]:
+    """Writes of a worker that was not the last one to take the lease."""
+    holder, wrong = "", []
+    for entry in written:
+        if entry.what == "taken":
+            holder = entry.who
+        elif entry.what in TABLES and entry.who in workers and entry.who != holder:
+            wrong.append(f"{entry.who} wrote {entry.what} {entry.note} under the lease of {holder or 'nobody'}")
+    return wrong
+
+
+class Publishes:
+    """Looks at a folder all the time: how often each final name led to another file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.count: Counter[str] = Counter()
+        self._folder = folder
+        self._seen: dict[str, int] = {}
+        self._over = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.01):
+            for file in self._folder.glob("*.safetensors"):
+                inode = file.stat().st_ino
+                if self._seen.get(file.name) != inode:
+                    self._seen[file.name] = inode
+                    self.count[file.name] += 1
+
+    def stop(self) -> None:
+        self._over.set()
+
+
+class Transfers:
+    """Which worker each of the Hub's connections belongs to, by the kernel's own tables, asked while it is open."""
+
+    def __init__(self, hub: FakeHub) -> None:
+        self.hub = hub
+        self.pids: dict[int, str] = {}  # process → worker; one that ended stays
+        self.excused: list[tuple[str, float, float]] = []  # worker, from, until: it wakes up and finds out
+        self._owner: dict[int, str] = {}
+        self._over = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.05):
+            unknown = {line.port for line in self.hub.log if line.port not in self._owner}
+            if unknown:
+                self._owner.update(_owners(unknown, self.pids))
+
+    def stop(self) -> None:
+        self._over.set()
+
+    def at_once(self) -> list[str]:
+        """Files of which bytes went to two workers at the same time."""
+        sent = sorted(
+            (moment, self._owner[line.port], line.path)
+            for line in list(self.hub.log)
+            if line.port in self._owner
+            for moment in line.moments
+        )
+        wrong = set()
+        for (before, first, path), (after, second, other) in pairwise(sent):
+            if first != second and after - before < AT_ONCE_SECONDS and not self._is_excused(first, second, after):
+                wrong.add(f"{first} fetched {path} while {second} fetched {other}")
+        return sorted(wrong)
+
+    def _is_excused(self, first: str, second: str, moment: float) -> bool:
+        return any(who in {first, second} and start <= moment <= end for who, start, end in self.excused)
+
+    def excuse(self, who: str, seconds: float) -> None:
+        now = time.monotonic()
+        self.excused.append((who, now, now + seconds))
+
+
+def _owners(ports: set[int], pids: dict[int, str]) -> dict[int, str]:
+    inodes = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        port = int(words[1].rpartition(":")[2], 16)
+        if port in ports and words[9] != "0":
+            inodes[f"socket:[{words[9]}]"] = port
+    found = {}
+    for pid, who in list(pids.items()):
+        try:
+            handles = list(Path(f"/proc/{pid}/fd").iterdir())
+        except OSError:
+            continue
+        for handle in handles:
+            try:
+                target = str(handle.readlink())
+            except OSError:
+                continue
+            if target in inodes:
+                found[inodes[target]] = who
+    return found
