@@ -130,6 +130,26 @@ def test_who_receives_goes_on_after_redis_was_away(
     asyncio.run(story())
 
 
+def test_a_redis_that_is_far_away_is_as_good_as_one_beside(proxy: TcpProxy) -> None:
+    """Sixty milliseconds there and back: each answer is waited for by itself, and the connection stays."""
+    proxy.delay = 0.03
+    queue = RedisQueue("far", url(proxy))
+    wait_for(lambda: sent_and_received(queue, b"news"), MINUTE)
+
+    async def story() -> list[int]:
+        layer = RedisLayer(url(proxy))
+        channel = await layer.new_channel()
+        await layer.group_add("far", channel)
+        for number in range(5):
+            await layer.group_send("far", {"type": "news", "number": number})
+        async with asyncio.timeout(MINUTE):
+            heard = [(await layer.receive(channel))["number"] for _ in range(5)]
+        await layer.close_pools()
+        return heard
+
+    assert asyncio.run(story()) == list(range(5))
+
+
 # --- A whole dashboard --------------------------------------------------------------------------------------------
 
 
