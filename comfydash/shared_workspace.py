@@ -96,8 +96,9 @@ def adopt() -> list[str]:
 
 
 def _compare_key() -> None:
-    row, _ = Setting.objects.get_or_create(key=KEY_ROW, defaults={"value": _fingerprint()})
-    if row.value == _fingerprint():
+    own = _fingerprint()
+    row, _ = Setting.objects.get_or_create(key=KEY_ROW, defaults={"value": own})
+    if row.value == own:
         return
     if settings.SECRET_KEY_GIVEN:
         raise CannotStart(
