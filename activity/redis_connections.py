@@ -50,7 +50,8 @@ def options(url: str, answer_seconds: float | None, *, is_async: bool = False) -
 
 
 def client(url: str, answer_seconds: float) -> Redis:
-    return Redis.from_url(url, **options(url, answer_seconds))
+    """Somebody waits for it, so that connecting takes no longer than an answer may."""
+    return Redis.from_url(url, **options(url, answer_seconds) | {"socket_connect_timeout": answer_seconds})
 
 
 class Reachable:

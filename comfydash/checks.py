@@ -226,8 +226,8 @@ def redis_answers(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
         said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         return [
             Warning(
-                f"The Redis of REDIS_URL does not answer ({said}): until it does, downloads begin within a minute "
-                "instead of at once, and the pages learn of news only every 15 s.",
+                f"The Redis of REDIS_URL does not answer ({said}): until it does, downloads begin a little later "
+                "than at once, and the pages learn of news only every 15 s.",
                 hint="Start it, or correct REDIS_URL.",
                 id="comfydash.W011",
             )

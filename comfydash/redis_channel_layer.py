@@ -19,6 +19,8 @@ from channels_redis.core import RedisChannelLayer
 from redis.exceptions import RedisError
 
 from activity.redis_connections import AWAY_SECONDS, SEND_SECONDS, Reachable, options
+from comfydash.local_channel_layer import is_progress
+from downloads.inventory import scan
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,14 @@ class RedisLayer(RedisChannelLayer):  # type: ignore[misc]  # channels_redis has
     async def group_discard(self, group: str, channel: str) -> None:
         async with asyncio.timeout(MEMBER_SECONDS):
             await super().group_discard(group, channel)
+
+    async def receive_single(self, channel: str) -> tuple[str | list[str], Message]:
+        """Once per process, however many pages it is for. A page that is told of an end asks what is on the disk, and
+        it was another machine that changed that: the answer must not be the one of before."""
+        channels, message = await super().receive_single(channel)
+        if not is_progress(message):
+            scan.forget()
+        return channels, message
 
     async def _brpop_with_clean(self, index: int, channel: str, timeout: float) -> bytes | None:
         """None for no message: whoever waits for one goes on waiting, whatever became of Redis."""

@@ -87,17 +87,18 @@ def adopt() -> list[str]:
     """Make this process's key and folders those of the database; a line about each. Raises OSError."""
     lines = []
     with transaction.atomic():
-        _note(KEY_ROW, _fingerprint())
-        lines.append("The secret key of this process is the database's now. Logins with another one have ended.")
+        if _note(KEY_ROW, _fingerprint()):
+            lines.append("The secret key of this process is the database's now: everybody has to log in again.")
         for folder in shared_folders():
-            _note(folder.row, folder.marker() or folder.mark())
-            lines.append(f"The {folder.title} is {folder.path}.")
+            is_news = _note(folder.row, folder.marker() or folder.mark())
+            lines.append(f"The {folder.title} is {'now' if is_news else 'still'} {folder.path}.")
     return lines
 
 
 def _compare_key() -> None:
-    row, _ = Setting.objects.get_or_create(key=KEY_ROW, defaults={"value": _fingerprint()})
-    if row.value == _fingerprint():
+    own = _fingerprint()
+    row, _ = Setting.objects.get_or_create(key=KEY_ROW, defaults={"value": own})
+    if row.value == own:
         return
     if settings.SECRET_KEY_GIVEN:
         raise CannotStart(
@@ -137,8 +138,12 @@ def _compare(folder: SharedFolder) -> str:
     return f"the {folder.title} {folder.path} ({folder.variable}) has no {MARKER} in it: is its volume mounted?"
 
 
-def _note(key: str, value: str) -> None:
+def _note(key: str, value: str) -> bool:
+    """Whether it was another one before."""
+    if Setting.objects.filter(key=key, value=value).exists():
+        return False
     Setting.objects.update_or_create(key=key, defaults={"value": value})
+    return True
 
 
 def _fingerprint() -> str:

@@ -19,6 +19,7 @@ from presets import refresh as refreshing
 from presets.catalogue import Preset, catalogue, is_preset_id
 from presets.install import NotInstallable, UnknownPreset, find_preset
 from presets.install import install as install_preset
+from presets.preset import Source
 from presets.states import describe as describe_preset
 from presets.states import preset_states
 from presets.uninstall import StillActive
@@ -66,7 +67,7 @@ class PresetOut(Schema):
     files: list[PresetFileOut]
     use_case: str
     tags: list[str]
-    source: Literal["file", "templates"]
+    source: Source
     installed: bool
     status: str
     warnings: list[str]

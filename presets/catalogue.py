@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
 
 from extension_points import WantedFile
-from presets import starter, templates_source
-from presets.document import BadDocument, Document, is_preset_id, parse_document
-from presets.path_conflicts import PathConflicts, find_path_conflicts, warn_of_case, warn_of_path_conflicts
-from presets.preset import Category, Preset, PresetFile
+from presets import file_source, templates_source
+from presets.document import Document, is_preset_id
+from presets.path_conflicts import PathConflicts, find_path_conflicts, warn_of_case
+from presets.preset import Category, Preset, PresetFile, Source
 from values.kept import Kept
 
 __all__ = ["Catalogue", "Category", "Preset", "PresetFile", "catalogue", "forget", "is_preset_id", "wanted_files"]
 
 log = logging.getLogger(__name__)
 
+# Where presets come from. Each answers what it has to offer, its faults as sentences, and never raises; the version of
+# the first one is the catalogue's.
+SOURCES: Mapping[Source, Callable[[], Document]] = {
+    "file": file_source.read,
+    "templates": templates_source.read,
+}
+
 
 @dataclass(frozen=True)
 class Catalogue:
-    """``presets`` by id, those of the file first; ``problems`` are sentences about what could not be shown."""
+    """``presets`` by id, in the order of the sources; ``problems`` are sentences about what could not be shown."""
 
     presets: dict[str, Preset]
     categories: dict[str, Category]
@@ -75,36 +82,19 @@ def _stamp() -> _Stamp:
 
 
 def _read() -> Catalogue:
-    document, problem = _read_file()
-    templates = templates_source.templates()
-    presets = {**warn_of_path_conflicts(document.presets), **{preset.id: preset for preset in templates.presets}}
+    found = [read() for read in SOURCES.values()]
+    presets = {preset.id: preset for document in found for preset in document.presets.values()}
     presets = warn_of_case(presets, settings.MODELS_DIR)
-    problems = tuple(filter(None, (problem, *document.problems, templates.problem)))
+    categories: dict[str, Category] = {}
+    for document in found:
+        categories = document.categories | categories
+    problems = tuple(sentence for document in found for sentence in document.problems)
     for sentence in problems:
         log.warning("Catalogue: %s", sentence)
     return Catalogue(
         presets=presets,
-        categories=document.categories
-        | {name: one for name, one in templates.categories.items() if name not in document.categories},
-        version=document.version,
+        categories=categories,
+        version=found[0].version,
         problems=problems,
         path_conflicts=find_path_conflicts(presets.values()),
     )
-
-
-def _read_file() -> tuple[Document, str]:
-    path = settings.PRESETS_FILE
-    nothing = Document("", {}, {}, ())
-    try:
-        data = starter.read_or_create(path)
-    except OSError as error:
-        return nothing, f"{path} cannot be read ({error.strerror}). Make it readable for this user."
-    try:
-        document = parse_document(data)
-    except BadDocument as error:
-        return (
-            nothing,
-            f"{path} cannot be used: {error} Repair it, or refresh the catalogue.",
-        )
-    named = [f"{path.name}, {sentence[:1].lower()}{sentence[1:]}" for sentence in document.problems]
-    return replace(document, problems=tuple(named)), ""

@@ -17,6 +17,7 @@ from typing import Any
 
 from derived.cache import DerivedCache, FileState
 from downloads.transfer import TransferError, parse_model_path
+from presets.document import Document
 from presets.preset import Category, Preset, PresetFile
 from values.sizes import human_size
 from workflowfiles import VERSION as SCANNER_VERSION
@@ -55,6 +56,13 @@ def templates() -> Templates:
     if not found.problem:
         cache.write({index: found})
     return found
+
+
+def read() -> Document:
+    """The templates as a source of the catalogue."""
+    found = templates()
+    presets = {preset.id: preset for preset in found.presets}
+    return Document(found.version, presets, found.categories, (found.problem,) if found.problem else ())
 
 
 def templates_folder() -> Path | None:

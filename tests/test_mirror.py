@@ -13,7 +13,7 @@ import pytest
 from tests.test_imports import MODULES, ROOT
 
 TESTS = ROOT / "tests"
-STORIES = {"contract", "crash", "hostile", "scale", "stories", "ui"}
+STORIES = {"contract", "crash", "fleet", "hostile", "scale", "stories", "ui"}
 
 # What wires the others together, and is at work in every test of a page or a process.
 WIRING = {"__main__", "apps", "asgi", "settings", "urls", "home_urls", "generate_urls", "login_urls"}
@@ -44,7 +44,6 @@ COVERED_BY = {
     "comfydash.shared_workspace": "scale/test_one_database.py",
     "comfydash.socket_access": "hostile/test_access_walk.py",
     "comfydash.templatetags.dash": "ui/test_looks.py",
-    "comfydash.unindented_templates": "ui/test_looks.py",
     "comfyui.health": "comfyui/test_client.py",
     "comfyui.job_log": "comfyui/test_generations.py",
     "comfyui.models": "comfyui/test_poller.py",
@@ -62,6 +61,7 @@ COVERED_BY = {
     "downloads.transfer.background": "downloads/transfer/test_fetch.py",
     "downloads.transfer.errors": "downloads/transfer/test_fetch.py",
     "downloads.transfer.locate": "hosts",
+    "downloads.transfer.part.names": "fleet/test_takeover.py",
     "downloads.transfer.part.syncer": "downloads/transfer/test_fetch.py",
     "downloads.transfer.progress": "downloads/transfer/test_fetch.py",
     "downloads.transfer.segments.connection": "downloads/transfer/stories",
@@ -71,8 +71,10 @@ COVERED_BY = {
     "downloads.worker.consumer": "hostile/test_locked_database.py",
     "downloads.worker.db_retry": "hostile/test_locked_database.py",
     "downloads.worker.drain": "downloads/worker/test_installer.py",
+    "downloads.worker.lease": "fleet/test_takeover.py",
     "downloads.worker.lock": "downloads/worker/test_installer.py",
     "downloads.worker.redis_queue": "scale/test_redis_waits.py",
+    "downloads.worker.standby": "fleet/test_takeover.py",
     "hosts.huggingface.host": "hosts/huggingface",
     "hosts.huggingface.tokens": "hosts/test_stale_tokens.py",
     "library.listing": "library/test_views.py",
@@ -82,6 +84,7 @@ COVERED_BY = {
     "modelfiles.safetensors": "modelfiles/test_structure.py",
     "modelfiles.torch_archive": "modelfiles/test_structure.py",
     "presets.check": "presets/management/commands/test_check_presets.py",
+    "presets.file_source": "presets/test_catalogue.py",
     "presets.follow": "presets/management/commands/test_install_preset.py",
     "presets.listing": "presets/test_views.py",
     "presets.preset": "presets/test_document.py",

@@ -20,7 +20,7 @@ ANSWER_SECONDS = 3.0  # longer than that it does not take to say that none came
 class RedisQueue(RedisStorage):  # type: ignore[misc]  # huey has no types
     """A worker keeps for itself what Redis does not take: its look at the queue each minute goes on without Redis.
 
-    Elsewhere a wake-up that is not taken is dropped. The worker finds the row a minute later at most.
+    Elsewhere a wake-up that is not taken is dropped. The worker finds the row by itself, a minute later at most.
     """
 
     def __init__(self, name: str, url: str, **settings: Any) -> None:
@@ -29,7 +29,7 @@ class RedisQueue(RedisStorage):  # type: ignore[misc]  # huey has no types
         self._stop: threading.Event | None = None  # only in a worker
         self._sender = client(url, SEND_SECONDS)
         self._kept: deque[bytes] = deque(maxlen=100)
-        self._sending = Reachable("downloads begin within a minute instead of at once")
+        self._sending = Reachable("downloads begin a little later than at once")
         self._receiving = Reachable("the worker looks at the queue by itself, once a minute")
 
     def work_for(self, stop: threading.Event) -> None:

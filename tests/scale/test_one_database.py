@@ -282,10 +282,32 @@ def test_a_moved_workspace_is_adopted_by_one_command_and_kept_from_then_on(machi
     machines.running[0].stop()
     moved = {"COMFYDASH_MODELS_DIR": str(machines.folder / "moved"), "COMFYDASH_SECRET_KEY": secrets.token_hex(32)}
     done = machines.manage("one", "adopt_workspace", **moved)
-    assert (done.returncode, f"The models folder is {moved['COMFYDASH_MODELS_DIR']}." in done.stdout) == (0, True)
+    assert (done.returncode, f"The models folder is now {moved['COMFYDASH_MODELS_DIR']}." in done.stdout) == (0, True)
+    assert "The secret key of this process is the database's now" in done.stdout
+    assert f"The config folder is still {machines.folder / 'workspace/config'}." in done.stdout
 
     assert machines.web("one", **moved).url
     assert "COMFYDASH_SECRET_KEY is not the key" in refused(machines.web("two"))
+
+
+def test_a_dump_that_is_restored_finds_its_workspace_and_no_other(machines: Machines, postgres_url: str) -> None:
+    """As docs/deployment.md has it."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_dump"))[-1].parent
+    web = machines.web("one")
+    assert web.url
+    web.stop()
+    dump = machines.folder / "comfydash.dump"
+    subprocess.run([programs / "pg_dump", "--format=custom", f"--file={dump}", machines.database], check=True)
+    restored = f"{machines.database}_restored"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {restored.rpartition('/')[2]}")
+    options = ["--clean", "--if-exists", "--no-owner", f"--dbname={restored}"]
+    subprocess.run([programs / "pg_restore", *options, dump], check=True)
+
+    assert machines.web("one", DATABASE_URL=restored).url
+    new = str(machines.folder / "new-models")
+    said = refused(machines.web("two", DATABASE_URL=restored, COMFYDASH_MODELS_DIR=new))
+    assert f"the models folder {new} (COMFYDASH_MODELS_DIR) has no {MARKER} in it" in said
 
 
 def test_a_folder_that_cannot_be_marked_keeps_nobody_out_and_is_said(machines: Machines) -> None:

@@ -18,12 +18,14 @@ import requests
 from websockets.sync.client import ClientConnection, connect
 
 from comfydash.redis_channel_layer import RedisLayer
+from downloads.inventory import scan
 from downloads.worker.redis_queue import RedisQueue
 from tests.comfydash.serving import Serve, serving, wait_for
 from tests.comfydash.stories.test_socket import CATALOGUE, KEY
 from tests.fakehub import FakeHub
 from tests.scale.conftest import _free_port, _wait_for_port
 from tests.scale.tcp_proxy import TcpProxy
+from values.kept import Kept
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 BEARER = {"Authorization": f"Bearer {KEY}"}
@@ -128,6 +130,50 @@ def test_who_receives_goes_on_after_redis_was_away(
         await layer.close_pools()
 
     asyncio.run(story())
+
+
+def test_a_redis_that_is_far_away_is_as_good_as_one_beside(proxy: TcpProxy) -> None:
+    """Sixty milliseconds there and back: each answer is waited for by itself, and the connection stays."""
+    proxy.delay = 0.03
+    queue = RedisQueue("far", url(proxy))
+    wait_for(lambda: sent_and_received(queue, b"news"), MINUTE)
+
+    async def story() -> list[int]:
+        layer = RedisLayer(url(proxy))
+        channel = await layer.new_channel()
+        await layer.group_add("far", channel)
+        for number in range(5):
+            await layer.group_send("far", {"type": "news", "number": number})
+        async with asyncio.timeout(MINUTE):
+            heard = [(await layer.receive(channel))["number"] for _ in range(5)]
+        await layer.close_pools()
+        return heard
+
+    assert asyncio.run(story()) == list(range(5))
+
+
+@pytest.mark.django_db
+def test_who_hears_of_an_end_looks_at_the_disk_anew(
+    proxy: TcpProxy, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine put the file there: this one has been told of it by nothing else."""
+    settings.MODELS_DIR = tmp_path
+    monkeypatch.setattr(scan, "_contents", Kept(3600.0))
+    (tmp_path / "vae").mkdir()
+    assert scan.models_index().find("vae/new.safetensors") is None
+
+    async def story() -> None:
+        layer = RedisLayer(url(proxy))
+        channel = await layer.new_channel()
+        await layer.group_add("disk", channel)
+        (tmp_path / "vae/new.safetensors").write_bytes(b"x")
+        await layer.group_send("disk", {"type": "dashboard.event", "event": {"type": "download_complete"}})
+        async with asyncio.timeout(MINUTE):
+            await layer.receive(channel)
+        await layer.close_pools()
+
+    asyncio.run(story())
+    assert scan.models_index().find("vae/new.safetensors")
 
 
 # --- A whole dashboard --------------------------------------------------------------------------------------------
