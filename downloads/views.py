@@ -16,11 +16,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from downloads import queue as download_queue
+from downloads.inventory.destinations import Destinations
 from downloads.listing import History
-from downloads.models import Conflict, DownloadHistory, Status
-from downloads.queue import failed, retry_failed
+from downloads.models import Conflict, DownloadHistory, FileStatus, Status
+from downloads.queue import Outcome, failed, retry_failed
 from downloads.queue_page import board, line_of, queue_button
-from downloads.transfer import TransferError
+from downloads.transfer import TransferError, reserved_bytes
 from settings_app import hub_token
 from settings_app.forms import TokenForm
 from settings_app.whoami import HubUnreachable, InvalidToken
@@ -57,6 +58,16 @@ def queue(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(DownloadHistory, pk=pk)
     return render(request, "downloads/detail.html", {"line": line_of(row)})
+
+
+def tell_outcome(request: HttpRequest, outcome: Outcome) -> None:
+    """A tick only for what is queued: the rest is no success of this click, or waits for the person."""
+    waits = outcome.row is not None and outcome.row.status == Status.WAITING
+    if outcome.status == "queued" and outcome.row:
+        undo = reverse("downloads:cancel", args=[outcome.row.pk])
+        messages.success(request, outcome.message, extra_tags=f"undo={undo}")
+    else:
+        messages.add_message(request, messages.WARNING if waits else messages.INFO, outcome.message)
 
 
 # --- verbs ---------------------------------------------------------------------------------------------------------
@@ -147,7 +158,10 @@ def place(request: HttpRequest, row: DownloadHistory) -> None:
 @vary_on_headers("HX-Request")
 def discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks once before the bytes of an unfinished install are thrown away."""
-    return render(request, "downloads/discard.html", {"row": get_object_or_404(DownloadHistory, pk=pk)})
+    row, places = get_object_or_404(DownloadHistory, pk=pk), Destinations.now()
+    unfinished = row.files.exclude(status__in=[FileStatus.COMPLETED, FileStatus.SKIPPED])
+    frees = sum(reserved_bytes(*places.of(file.path)) for file in unfinished)
+    return render(request, "downloads/discard.html", {"row": row, "frees": frees})
 
 
 @require_POST

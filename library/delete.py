@@ -21,6 +21,7 @@ from downloads.transfer import TransferError, begun_path, delete_confined, disca
 from library.models import FileHash
 from library.needs import needs
 from library.overview import StoredFile, overview
+from values.counts import counted
 from values.sizes import human_size
 from volumes.file_names import composed
 
@@ -115,7 +116,7 @@ class Deleted:
 
     @property
     def sentence(self) -> str:
-        return f"{len(self.paths)} file{'' if len(self.paths) == 1 else 's'} deleted, {human_size(self.bytes)} freed."
+        return f"{counted(len(self.paths), 'file')} deleted, {human_size(self.bytes)} freed."
 
 
 def plan(paths: Iterable[str]) -> Plan:

@@ -11,6 +11,7 @@ from presets.catalogue import catalogue, wanted_files
 from presets.preset import Preset
 from presets.states import PresetState, preset_states
 from settings_app.hub_token import hub_token
+from values.counts import apportioned
 
 
 class UnknownPreset(LookupError):
@@ -53,7 +54,8 @@ def install(preset_id: str, *, force: bool = False, conflict: str = "") -> Outco
 
 @dataclass(frozen=True)
 class Several:
-    """What became of several presets that were asked for at once. ``refused``: a sentence for each that cannot be."""
+    """What became of several presets that were asked for at once. ``queued`` are also those that are ``parked`` for a
+    token; ``refused``: a sentence for each that cannot be."""
 
     asked: int
     queued: int
@@ -62,13 +64,15 @@ class Several:
 
     @property
     def sentence(self) -> str:
-        rest = self.asked - self.queued - len(self.refused)
-        said = [f"{self.queued} of {self.asked} are queued"]
-        if self.parked:
-            said.append(f"{self.parked} of them wait for a Hugging Face token")
-        if rest:
-            said.append("the others are here or queued already" if not self.refused else f"{rest} were so already")
-        return "; ".join(said) + "."
+        refused = len(self.refused)
+        return apportioned(
+            {
+                "queued": self.queued - self.parked,
+                "waiting for a Hugging Face token": self.parked,
+                "here or in the queue already": self.asked - self.queued - refused,
+                "refused": refused,
+            }
+        )
 
 
 def install_several(presets: Sequence[Preset]) -> Several:

@@ -18,6 +18,7 @@ from downloads.models import DownloadHistory, ModelFile
 from downloads.transfer import delete_confined, discard_partial
 from presets.preset import Preset
 from presets.states import installed_presets_needing, preset_states
+from values.counts import counted
 from values.sizes import human_size
 from volumes.file_names import shown
 
@@ -45,9 +46,9 @@ class Uninstalled:
 
     @property
     def sentence(self) -> str:
-        what = (
-            f"{len(self.deleted)} file{'' if len(self.deleted) == 1 else 's'} deleted, {human_size(self.bytes)} freed"
-        )
+        what = f"{counted(len(self.deleted), 'file')} deleted" if self.deleted else "no complete file deleted"
+        if self.bytes or self.deleted:
+            what += f", {human_size(self.bytes)} freed"
         stay = f"; {len(self.kept)} kept" if self.kept else ""
         return f"{', '.join(self.names)}: {what}{stay}."
 

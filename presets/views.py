@@ -8,7 +8,6 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -16,7 +15,7 @@ from downloads.models import DownloadHistory
 from downloads.queue import Outcome, cancel_rows
 from downloads.queue_page import history_of
 from downloads.transfer import TransferError
-from downloads.views import came_from, wished
+from downloads.views import came_from, tell_outcome, wished
 from presets import refresh as refreshing
 from presets import thumbnails
 from presets.catalogue import catalogue
@@ -147,13 +146,15 @@ def _install_several(request: HttpRequest, presets: Sequence[Preset]) -> None:
         messages.error(request, sentence)
     if (more := len(outcome.refused) - MOST_REFUSALS) > 0:
         messages.error(request, f"{more} more cannot be installed. The page of each model says why.")
-    (messages.warning if outcome.parked else messages.success)(request, outcome.sentence)
+    level = messages.WARNING if outcome.parked else messages.SUCCESS if outcome.queued else messages.INFO
+    messages.add_message(request, level, outcome.sentence)
 
 
 def _cancel(request: HttpRequest, presets: Iterable[Preset]) -> None:
     rows = DownloadHistory.objects.filter(preset_id__in=[preset.id for preset in presets]).active()
     cancelled = cancel_rows(rows)
-    messages.info(request, f"{cancelled} cancelled. What was fetched is kept.")
+    said = f"{cancelled} cancelled. What was fetched is kept." if cancelled else "None of these is in the queue."
+    messages.info(request, said)
 
 
 def _ask_before_uninstall(request: HttpRequest, presets: list[Preset]) -> HttpResponse:
@@ -176,12 +177,7 @@ def _install(request: HttpRequest, preset: Preset, *, force: bool = False, confl
     except (NotInstallable, TransferError) as refusal:
         messages.error(request, str(refusal))
         return None
-    undo = (
-        f"undo={reverse('downloads:cancel', args=[outcome.row.pk])}"
-        if outcome.status == "queued" and outcome.row
-        else ""
-    )
-    messages.success(request, outcome.message, extra_tags=undo)
+    tell_outcome(request, outcome)
     return outcome
 
 

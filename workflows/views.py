@@ -12,9 +12,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from downloads.queue import Outcome
 from downloads.transfer import TransferError
-from downloads.views import came_from, wished
+from downloads.views import came_from, tell_outcome, wished
 from values.sizes import human_size, parse_size
 from workflows import fix as fixing
 from workflows import unlock_planner
@@ -71,9 +70,10 @@ def fix(request: HttpRequest, workflow_id: str) -> HttpResponse:
         messages.error(request, str(refusal))
     else:
         done = "moved" if how == "move" else "linked"
-        messages.success(
-            request, f"{', '.join(fixed)} {done}." if fixed else "Nothing lies in the wrong place any more."
-        )
+        if fixed:
+            messages.success(request, f"{', '.join(fixed)} {done}.")
+        else:
+            messages.info(request, "Nothing lies in the wrong place any more.")
     return redirect(came_from(request, "workflows:index"))
 
 
@@ -155,7 +155,7 @@ def plan(request: HttpRequest) -> HttpResponse:
         except (CannotInstall, TransferError) as refusal:
             messages.error(request, str(refusal))
         else:
-            _tell(request, outcome)
+            tell_outcome(request, outcome)
         return redirect(came_from(request, "workflows:plan"))
     planned = unlock_planner.plan(budget)
     sums = accumulate(download.size_bytes for download in planned.downloads)
@@ -178,21 +178,12 @@ def _install(request: HttpRequest, judged: Judged, preset_id: str, title: str) -
     except (CannotInstall, TransferError, ValueError) as refusal:
         messages.error(request, str(refusal))
         return redirect(came_from(request, "workflows:index"))
-    _tell(request, outcome)
+    tell_outcome(request, outcome)
     if outcome.status == "token_required":
         answer = redirect("downloads:token")
         answer.headers["X-Dialog"] = answer["Location"]
         return answer
     return redirect(came_from(request, "workflows:index"))
-
-
-def _tell(request: HttpRequest, outcome: Outcome) -> None:
-    undo = (
-        f"undo={reverse('downloads:cancel', args=[outcome.row.pk])}"
-        if outcome.status == "queued" and outcome.row
-        else ""
-    )
-    messages.success(request, outcome.message, extra_tags=undo)
 
 
 def _go(request: HttpRequest, address: str) -> HttpResponse:

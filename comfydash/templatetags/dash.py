@@ -17,8 +17,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from downloads import queue_page
-from downloads.models import DownloadFile, FileStatus, Status
+from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from presets import preset
+from values import counts
 from values.sizes import human_size
 from webclient import url_policy
 
@@ -132,6 +133,11 @@ def size(count: int | float | None) -> str:
 
 
 @register.filter
+def size_of(done: int, whole: int | None) -> str:
+    return counts.size_of(done, whole)
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """``20 s``, ``3 min 5 s``, ``2 h 10 min``."""
     if seconds is None:
@@ -186,6 +192,11 @@ def undo_path(message: Message) -> str:
 
 
 @register.filter
+def files_done(row: DownloadHistory) -> str:
+    return f"{row.files_completed} of {counts.counted(row.files_total, 'file')}"
+
+
+@register.filter
 def pace(line: queue_page.Line) -> str:
     """What an install does right now: that it tries again or verifies, else its speed."""
     if line.phase:
@@ -205,9 +216,7 @@ def file_pace(file: DownloadFile, line: queue_page.Line) -> str:
 @register.filter
 def amount(file: DownloadFile) -> str:
     """The bytes that are here, of how many where that is known."""
-    if file.bytes_total:
-        return f"{size(file.bytes_done)} of {size(file.bytes_total)}"
-    return size(file.bytes_done) if file.bytes_done else ""
+    return size_of(file.bytes_done, file.bytes_total) if file.bytes_total or file.bytes_done else ""
 
 
 # --- models --------------------------------------------------------------------------------------------------------

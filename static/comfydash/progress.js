@@ -50,7 +50,7 @@ function drawInstall(box, message) {
   write(field("speed"), speed(message));
   write(field("why"), message.status === "retrying" ? message.error || "" : "");
   write(field("eta"), message.eta_seconds ? `${duration(message.eta_seconds)} left` : "");
-  write(field("files"), `${message.files_completed} of ${message.files_total} files`);
+  write(field("files"), `${message.files_completed} of ${message.files_total} file${message.files_total === 1 ? "" : "s"}`);
 }
 
 function drawFile(box, message) {

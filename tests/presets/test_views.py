@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from activity.models import Activity
 from downloads.models import DownloadHistory, RemoteFile, Status
 from presets.catalogue import catalogue
+from presets.states import PresetState
 from tests.downloads.makers import make_install
 from tests.presets.makers import file, preset, put_model, write_catalogue
 
@@ -224,7 +226,7 @@ def test_of_several_each_gets_its_place_its_files_and_its_reason_to_wait(owner: 
     assert rows["A"].files_total == 2
     assert Activity.objects.filter(status="waiting", title="Gated").count() == 1
     assert "“Faulty” cannot be installed" in text
-    assert "3 of 6 are queued" in text
+    assert "2 of 6 are queued; 1 is waiting for a Hugging Face token; 2 are here" in text and "1 is refused." in text
     assert "1 of them wait for a Hugging Face token" in text
 
 
@@ -265,3 +267,27 @@ def test_the_page_of_a_model_says_what_it_warns_of_above_its_files(owner: Client
     warning = re.search(r'id="warnings">.*?<li class="wrap">([^<]*)', text, re.S)
     assert warning is not None and path in warning[1]
     assert warning.start() < text.index("<h2>Files")
+
+
+def test_only_what_is_queued_gets_a_tick(owner: Client) -> None:
+    gated, free = preset(file("vae/g.safetensors"), name="Gated"), preset(file("vae/f.safetensors"), name="Free")
+    shelve(G=gated, F=free)
+    RemoteFile.objects.create(url=catalogue().presets["G"].files[0].url, size=5, gated=True)
+    for preset_id, level in (("G", "warning"), ("G", "warning"), ("F", "success"), ("F", "info")):
+        text = owner.post(f"/models/{preset_id}/install/", headers=HTMX).content.decode()
+        assert f'class="toast {level}"' in text
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        (17_290_000_000, "<strong>17.3 GB</strong>"),  # rounded they are the same
+        (17_300_000_000, "<strong>17.3 GB</strong>"),
+        (2_000_000_000, "<strong>2.0 GB</strong> to fetch of 17.3 GB"),
+        (0, "<strong>17.3 GB</strong>"),
+    ],
+)
+def test_what_is_to_fetch_is_told_once(missing: int, said: str) -> None:
+    state = PresetState("partial", False, 17_300_000_000, missing, False, (), None, ())
+    html = render_to_string("presets/_sizes.html", {"state": state})
+    assert f"<span>{said}</span>" in html
