@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 ARGS ?=
 
-.PHONY: run test lint lock demo screenshots bench clean
+.PHONY: run test test-slow lint lock demo screenshots bench clean
 
 run:
 	@sh scripts/environment run
@@ -12,6 +12,10 @@ test:
 	@sh scripts/environment dev
 	@sh scripts/browser
 	$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+# Every case of the suites of which make test takes a sample.
+test-slow:
+	@$(MAKE) test ARGS="--whole $(ARGS)"
 
 lint:
 	@sh scripts/environment dev

@@ -26,6 +26,10 @@ class ActionMiddleware:
         answer = render(request, "components/_toasts.html")
         answer.cookies.update(response.cookies)
         answer.headers["X-Acted"] = "yes"
+        if request.htmx.target != "toasts":  # type: ignore[attr-defined]
+            # The form's own errors go elsewhere; what was done is said in the toasts.
+            for name, value in (("HX-Retarget", "#toasts"), ("HX-Reswap", "beforeend"), ("HX-Reselect", "unset")):
+                answer.headers[name] = value
         if dialog := response.headers.get("X-Dialog"):
             answer.headers["X-Dialog"] = dialog
         return answer

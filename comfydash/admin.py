@@ -16,6 +16,7 @@ class DashboardAdmin(admin.AdminSite):
     site_title = "ComfyDash"
     index_title = "Records"
     site_url = "/"
+    enable_nav_sidebar = False  # the list of records is one click away, and their columns need the room
 
     @login_not_required
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -27,7 +27,7 @@ class MachineRecord(admin.ModelAdmin):
         return False
 
 
-class DownloadFileInline(admin.TabularInline):
+class DownloadFileInline(admin.StackedInline):  # as a table, path, checksum and address are wider than any screen
     model = DownloadFile
     fields = ("path", "status", "bytes_done", "bytes_total", "sha256", "address", "error")
     readonly_fields = fields

@@ -10,6 +10,14 @@ import pytest
 from comfyui import folders
 from downloads.inventory import scan
 from settings_app import preferences
+from tests.sampling import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_report_header,
+)
+
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_report_header"]
 
 
 @pytest.fixture(autouse=True)

@@ -32,14 +32,12 @@ READY_SHOWN = 5
 @vary_on_headers("HX-Request", "HX-Target")
 def home(request: HttpRequest) -> HttpResponse:
     """The page, or the one live piece that htmx asks for."""
-    pieces = {"now": now, "disk": disk, "ready": ready, "latest": latest}
+    pieces = {"now": now, "disk": disk, "ready": ready, "latest": latest, "checklist": first_start}
     target = request.htmx.target or ""  # type: ignore[attr-defined]
     if target in pieces:
         return render(request, f"home/_{target}.html", pieces[target]())
     context = {name: value for piece in pieces.values() for name, value in piece().items()}
     context["comfyui"] = comfyui_status.current()
-    if not DownloadHistory.objects.exists():
-        context["checklist"] = checklist()
     return render(request, "home/index.html", context)
 
 
@@ -103,6 +101,12 @@ class Check:
     sentence: str
     href: str = ""
     label: str = ""
+    is_dialog: bool = False
+
+
+def first_start() -> dict[str, object]:
+    """What is ready and what is not, until something was installed for the first time."""
+    return {"checklist": [] if DownloadHistory.objects.exists() else checklist()}
 
 
 def checklist() -> list[Check]:
@@ -136,9 +140,8 @@ def _token() -> Check:
         return Check(
             "Hugging Face token", "ok", f"{hub_token.masked()} is used for gated models.", "/settings/", "Settings"
         )
-    return Check(
-        "Hugging Face token", "info", "Optional: only gated models ask for one.", "/downloads/token/", "Add token"
-    )
+    sentence = "Optional: only gated models ask for one."
+    return Check("Hugging Face token", "info", sentence, "/downloads/token/", "Add token", is_dialog=True)
 
 
 def _comfyui() -> Check:

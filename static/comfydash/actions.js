@@ -2,7 +2,7 @@
 // A form that did something is answered with X-Acted, and perhaps with the dialog that comes next (comfydash/actions.py).
 
 import { closeDialogOf, openDialog } from "./dialogs.js";
-import { first, on } from "./dom.js";
+import { all, first, on } from "./dom.js";
 import { answerTime, isLeaving } from "./page.js";
 import { isLive, refresh } from "./refresh.js";
 import { clearSelection } from "./selection.js";
@@ -17,6 +17,7 @@ function acted({ detail }) {
   const form = detail.elt;
   const card = form.closest("[data-live^='preset:']");
   if (form.matches("[data-selection]")) clearSelection();
+  all("input[type=password]", form).forEach((field) => { field.value = ""; }); // on a page of its own it stays
   closeDialogOf(form);
   form.closest("[data-toast]")?.remove();
   form.closest("details.menu")?.removeAttribute("open");

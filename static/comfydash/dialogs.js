@@ -1,10 +1,8 @@
 // Dialogs: links with data-dialog open their page inside <dialog id="dialog">, data-open a dialog that is in the page.
-// When one closes, the focus goes back to what opened it.
+// Closing one gives the focus back to what opened it, by the browser or, where that is gone, by focus.js.
 
-import { all, first, on } from "./dom.js";
+import { first, on } from "./dom.js";
 import { closeMenus } from "./menus.js";
-
-let openedFrom = null;
 
 /** Whatever htmx puts into the dialog opens it. */
 export const openDialog = (path) => htmx.ajax("GET", path, { target: "#dialog", swap: "innerHTML" });
@@ -16,10 +14,7 @@ function show(event) {
   if (dialog.id !== "dialog") return;
   dialog.classList.toggle("drawer", Boolean(first("#queue-panel", dialog)));
   dialog.setAttribute("aria-labelledby", "dialog-title");
-  if (!dialog.open) {
-    openedFrom = document.activeElement;
-    dialog.showModal();
-  }
+  if (!dialog.open) dialog.showModal();
   (first("[autofocus]", dialog) || first("#dialog-title", dialog))?.focus();
 }
 
@@ -43,18 +38,8 @@ function close(button) {
   else closeDialogOf(button);
 }
 
-function restoreFocus(event) {
-  event.target.replaceChildren();
-  if (document.activeElement !== document.body || !openedFrom) return;
-  // The piece it was opened from has been fetched anew: to the same button there, or to the start of the content.
-  const again = openedFrom.id
-    ? document.getElementById(openedFrom.id)
-    : first(`main a[href="${CSS.escape(openedFrom.getAttribute("href") || "")}"]`);
-  (again || first("main")).focus();
-}
-
 export function watchDialogs() {
   on("htmx:afterSwap", show);
   on("click", clicked);
-  first("#dialog")?.addEventListener("close", restoreFocus);
+  first("#dialog")?.addEventListener("close", (event) => event.target.replaceChildren());
 }

@@ -2,9 +2,11 @@
 // The modules beside this one each do what their name says; they import one way, and docs/ui.md lists them.
 
 import { watchActions } from "./actions.js";
+import { rememberPlaces } from "./back.js";
 import { watchCopyButtons } from "./clipboard.js";
 import { watchDialogs } from "./dialogs.js";
 import { watchDrops } from "./drop.js";
+import { keepFocus } from "./focus.js";
 import { watchKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { watchMenus } from "./menus.js";
@@ -16,6 +18,8 @@ import { keepTimesTrue } from "./sizes.js";
 import { watchToasts } from "./toasts.js";
 
 watchLeaving();
+keepFocus();
+rememberPlaces();
 startRefreshing();
 watchActions();
 watchDialogs();

@@ -17,14 +17,14 @@ const HANDLERS = {
   download_complete: installed,
   download_failed: (message) => stopped(message, "error", `failed. ${message.error || ""}`),
   download_waiting: (message) => stopped(message, "warning", `waits for you. ${message.error || ""}`),
-  activity: () => refresh("activity"),
+  activity: (message) => refresh("activity", message.activity_type), // a type is a topic too: "settings"
   presets_refreshed: catalogueRefreshed,
 };
 
 export const handle = (message) => HANDLERS[message.type]?.(message);
 
 let revision; // of the queue, as last heard
-let statuses; // preset id -> status of its install, as last heard
+let statuses; // preset id -> status of its install and why it waits, as last heard
 
 function snapshot(message) {
   const shown = revision === undefined ? first("[data-queue]")?.dataset.queue : revision;
@@ -56,8 +56,8 @@ function showQueue(message) {
 }
 
 function refreshCards(message, hasChanged) {
-  const fresh = new Map(message.queue.map((id) => [id, "queued"]));
-  message.items.forEach((item) => fresh.set(item.preset_id, item.status));
+  const fresh = new Map(message.queue.map((id) => [id, "queued "]));
+  message.items.forEach((item) => fresh.set(item.preset_id, `${item.status} ${item.reason}`));
   if (statuses) {
     const active = Object.values(message.counts).reduce((sum, count) => sum + count, 0);
     if (hasChanged && fresh.size < active) refresh("presets"); // whose cards changed is not in the message

@@ -23,7 +23,8 @@ function letGo() {
   if (!dragged) return;
   dragged.classList.remove("dragged");
   const position = all("[data-place]", dragged.parentElement).indexOf(dragged);
-  htmx.ajax("POST", dragged.dataset.place, { source: dragged, swap: "none", values: { position } });
+  const answer = { target: "#toasts", swap: "beforeend" };
+  htmx.ajax("POST", dragged.dataset.place, { source: dragged, values: { position }, ...answer });
   dragged = null;
 }
 

@@ -70,4 +70,3 @@ CASES = tuple(
     for turn in range(len(VICTIMS))
     for number, moment in enumerate(MOMENTS)
 )
-DIAGONAL = CASES[: len(MOMENTS)]  # what every test run tries

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.counting import counted
 from tests.workflows import make
 from tests.workflows.make import dump, node, subgraph, ui
 from workflowfiles import scan_bytes, scan_file
 
-Answer = TypeVar("Answer")
 MB = 2**20
 MOST_STEPS = 3_000_000  # calls of functions; an ordinary template takes some 10,000
-
-
-def counted(work: Callable[[], Answer]) -> tuple[Answer, int]:
-    """What the work answers, and how many functions it called, Python's own included."""
-    steps = 0
-
-    def step(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal steps
-        steps += event in {"call", "c_call"}
-
-    sys.setprofile(step)
-    try:
-        answer = work()
-    finally:
-        sys.setprofile(None)
-    return answer, steps
 
 
 def unfolding(levels: int, width: int) -> bytes:

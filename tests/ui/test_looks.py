@@ -123,6 +123,7 @@ def overhang(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
+@pytest.mark.sampled(1, each="path")
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("path", PAGES)
 def test_page(look: Visit, path: str, width: int) -> None:
@@ -132,6 +133,7 @@ def test_page(look: Visit, path: str, width: int) -> None:
     assert violations(page) == []
 
 
+@pytest.mark.sampled(1, each="opener")
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize(("path", "opener"), DIALOGS)
 def test_dialog(look: Visit, path: str, opener: str, width: int) -> None:

@@ -19,7 +19,7 @@ def test_a_killed_supervisor_leaves_no_orphan(tmp_path, stopped):
             os.kill(children["worker"], signal.SIGSTOP)
         serve.process.kill()
         serve.process.wait()
-        wait_for(lambda: not any(map(is_alive, children.values())), seconds=5, name="no orphan")
+        wait_for(lambda: not any(map(is_alive, children.values())), name="no orphan")
     with serving(tmp_path) as again:
         again.wait_until_healthy()
 

@@ -207,6 +207,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.sampled(1, each="row")
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
 def test_odd_server(row: Row, connections: int, bring: Bringer) -> None:
