@@ -26,6 +26,7 @@ def while_locked(write: Callable[[], Answer]) -> Answer:
 
     Anything else (a full disk, a read-only file) is raised at once.
     """
+    said = False
     while True:
         heartbeat.working()
         try:
@@ -35,7 +36,13 @@ def while_locked(write: Callable[[], Answer]) -> Answer:
             if stopping() or not (away or _is_busy(error)):
                 raise
             what = "does not answer" if away else "is locked by somebody else"
-            log.warning("The database %s; the install waits for it. (%s)", what, error)
+            log.log(
+                logging.DEBUG if said else logging.WARNING,
+                "The database %s; the install waits for it. (%s)",
+                what,
+                error,
+            )
+            said = True
             stop_flag().wait(PAUSE_SECONDS)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,7 +23,7 @@ from tests.scale.tcp_proxy import TcpProxy
 
 KEY = "fleet-key-0123456789abcdef012345678"
 LEASE_SECONDS = 10
-SECONDS = 100.0  # generous: the machine may be busy
+SECONDS = 180.0  # generous: the machine may be busy
 WAKES_SECONDS = 3.0  # in which one that was frozen reads what its socket held, and finds out
 HEAD = 'metadata: {version: "1.0"}\ncategories: {Fleet: {description: Pictures, type: image}}\npresets:\n'
 PRESET = """  {id}:
@@ -40,7 +41,7 @@ class Worker:
     def __init__(self, fleet: Fleet, name: str) -> None:
         self.fleet, self.name = fleet, name
         self.proxy = TcpProxy(fleet.postgres.port)
-        self.is_frozen = False
+        self.frozen_at = 0.0
         self.process: subprocess.Popen[bytes] | None = None
         self.log = fleet.folder / f"{name}.log"
         self.stage = fleet.folder / f"{name}.stage"  # see tests/crash/breakpoints
@@ -67,23 +68,23 @@ class Worker:
         assert self.process
         self.process.kill()
         self.process.wait()
-        self.is_frozen = False
 
     def stop(self) -> int:
+        """The exit status."""
         assert self.process
         self.process.terminate()
         return self.process.wait(SECONDS)
 
     def freeze(self) -> None:
+        self.frozen_at = time.monotonic()
         os.kill(self.pid, signal.SIGSTOP)
-        self.is_frozen = True
 
     def wake(self) -> None:
-        self.fleet.transfers.excuse(self.name, WAKES_SECONDS)
+        """What its sockets took while it was frozen is no transfer."""
+        self.fleet.transfers.excused.append((self.name, self.frozen_at, time.monotonic() + WAKES_SECONDS))
         os.kill(self.pid, signal.SIGCONT)
-        self.is_frozen = False
 
-    def __exit__(self) -> None:
+    def end(self) -> None:
         if self.process and self.process.poll() is None:
             self.kill()
         self.proxy.__exit__(None, None, None)
@@ -219,5 +220,5 @@ class Fleet:
         self.transfers.stop()
         self.publishes.stop()
         for worker in self.workers:
-            worker.__exit__()
+            worker.end()
         self._parts.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -103,7 +102,7 @@ class Transfers:
     def __init__(self, hub: FakeHub) -> None:
         self.hub = hub
         self.pids: dict[int, str] = {}  # process → worker; one that ended stays
-        self.excused: list[tuple[str, float, float]] = []  # worker, from, until: it wakes up and finds out
+        self.excused: list[tuple[str, float, float]] = []  # worker, from, until: frozen, and waking up
         self._owner: dict[int, str] = {}
         self._over = threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
@@ -133,10 +132,6 @@ class Transfers:
 
     def _is_excused(self, first: str, second: str, moment: float) -> bool:
         return any(who in {first, second} and start <= moment <= end for who, start, end in self.excused)
-
-    def excuse(self, who: str, seconds: float) -> None:
-        now = time.monotonic()
-        self.excused.append((who, now, now + seconds))
 
 
 def _owners(ports: set[int], pids: dict[int, str]) -> dict[int, str]:

@@ -29,6 +29,7 @@ WRAPPED = {
         "Partial.publish",
         "Partial.read_into",
         "delete_confined",
+        "rename_over",
     ],
 }
 
