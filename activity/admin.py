@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from activity.models import Activity
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 else:
     ModelAdmin = admin.ModelAdmin
     Rows = QuerySet
+
+
+MOST_DELETED = 500  # at a time: the page that asks sends each of them back, and Django takes 1,000 fields
 
 
 class LongLog(Rows):
@@ -59,7 +63,7 @@ class ActivityAdmin(ModelAdmin):
     readonly_fields = ["created_at", "type", "status", "title", "subtitle", "details"]
     show_full_result_count = False  # a second count of all rows on every page
     list_per_page = 50
-    actions = ["clear"]
+    actions = ["delete_selected"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Activity]:
         return LongLog(Activity).order_by("-created_at", "-id")
@@ -70,6 +74,15 @@ class ActivityAdmin(ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Activity | None = None) -> bool:
         return False
 
-    @admin.action(description="Clear the whole log (asks first)", permissions=["delete"])
-    def clear(self, request: HttpRequest, queryset: QuerySet[Activity]) -> HttpResponse:
-        return redirect("activity:clear")
+    @admin.action(description="Delete the selected entries", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, rows: QuerySet[Activity]) -> TemplateResponse | None:
+        """Asks first, and deletes what is selected and nothing else."""
+        count = rows.count()
+        if count <= MOST_DELETED:
+            return delete_selected(self, request, rows)
+        sentence = (
+            f"{count:,} entries are selected, and at most {MOST_DELETED} can be deleted at a time. Select fewer, or "
+            "clear the whole log."
+        )
+        self.message_user(request, sentence, messages.ERROR)
+        return None

@@ -93,15 +93,27 @@ class DownloadHistoryAdmin(MachineRecord):
 
     @admin.action(description="Retry the selected downloads")
     def retry(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
+        selected = rows.count()
         with transaction.atomic():
             retried = retry_rows(rows)
-        self.message_user(request, retried.sentence, messages.WARNING if retried.left_out else messages.SUCCESS)
+        others = selected - retried.queued - retried.left_out
+        said = retried.sentence + _of_others(others if retried.queued else 0, "had nothing to try again.")
+        self.message_user(request, said, messages.SUCCESS if retried.queued == selected else messages.WARNING)
 
     @admin.action(description="Cancel the selected downloads")
     def cancel(self, request: HttpRequest, rows: QuerySet[DownloadHistory]) -> None:
+        selected = rows.count()
         count = cancel_rows(rows)
-        said = f"{count} cancelled." if count else "None of these is in the queue any more."
-        self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
+        said = f"{count} cancelled." + _of_others(selected - count, "had ended before.")
+        self.message_user(
+            request,
+            said if count else "Nothing to cancel: what is selected has ended.",
+            messages.SUCCESS if count == selected else messages.WARNING,
+        )
+
+
+def _of_others(count: int, what: str) -> str:
+    return f" {count} of the selected {what}" if count > 0 else ""
 
 
 @admin.register(ModelFile)

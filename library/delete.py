@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from django.db import transaction
 
@@ -15,6 +13,7 @@ from activity.models import Activity
 from downloads.events import queue_updated
 from downloads.inventory import free_space, scan
 from downloads.inventory.destinations import Destinations
+from downloads.inventory.real_bytes import as_it_is_now, bytes_freed, bytes_freed_by_each
 from downloads.inventory.scan import canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
 from downloads.tasks import look_again_now
@@ -36,10 +35,9 @@ class Needed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file that may be deleted: ``frees`` bytes, and ``breaks`` the presets and workflows with these names."""
+    """A file that may be deleted; that ``breaks`` the presets and workflows with these names."""
 
     file: StoredFile
-    frees: int
     breaks: tuple[str, ...]
     install: DownloadHistory | None
 
@@ -56,6 +54,23 @@ class Candidate:
         return f"{self.path} belongs to “{title}”, which is {status}. Cancel that download first."
 
 
+class Line(NamedTuple):
+    """A file that will go, with the bytes that go with it."""
+
+    candidate: Candidate
+    bytes: int
+    is_counted_above: bool  # under another name
+
+    @property
+    def words(self) -> str:
+        found = self.candidate.file.found
+        if found.is_link:
+            return "only the link"
+        if self.is_counted_above:
+            return "the same file"
+        return human_size(self.bytes) if self.bytes or not found.size else "frees nothing: it has another name"
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What deleting would do. ``missing`` are paths where nothing stands (any more)."""
@@ -68,13 +83,21 @@ class Plan:
         return [candidate for candidate in self.candidates if not candidate.refusal]
 
     @property
-    def bytes(self) -> int:
-        return sum(candidate.frees for candidate in self.deletable)
+    def lines(self) -> list[Line]:
+        lines: list[Line] = []
+        counted: set[tuple[int, int]] = set()
+        frees = bytes_freed_by_each([candidate.file.found for candidate in self.deletable])
+        for candidate, bytes in zip(self.deletable, frees, strict=True):
+            identity = candidate.file.found.identity
+            lines.append(Line(candidate, bytes, identity in counted))
+            if bytes:
+                counted.add(identity)
+        return lines
 
     @property
-    def listed_bytes(self) -> int:
-        """What the sizes of the files add up to."""
-        return sum(candidate.file.size for candidate in self.deletable)
+    def bytes(self) -> int:
+        """That become free."""
+        return sum(line.bytes for line in self.lines)
 
     @property
     def breaks(self) -> list[str]:
@@ -100,19 +123,11 @@ def plan(paths: Iterable[str]) -> Plan:
     wanted = list(dict.fromkeys(paths))
     known = overview().by_path
     wanted = list(dict.fromkeys(_listed(path, known) for path in wanted))
-    found = [known[path] for path in wanted if path in known]
+    listed = [known[path] for path in wanted if path in known]
+    found = [replace(file, found=as_it_is_now(file.found)) for file in listed]
     asked = needs(found)
-    frees = _freed_bytes(found)
     return Plan(
-        tuple(
-            Candidate(
-                file,
-                frees[file.path],
-                tuple(asked.names(file)),
-                asked.install_of(file.place),
-            )
-            for file in found
-        ),
+        tuple(Candidate(file, tuple(asked.names(file)), asked.install_of(file.place)) for file in found),
         tuple(path for path in wanted if path not in known),
     )
 
@@ -127,18 +142,6 @@ def _listed(path: str, known: Mapping[str, StoredFile]) -> str:
 
 def _likeness(path: str) -> str:
     return re.sub(r"\r\n?", "\n", composed(path))
-
-
-def _freed_bytes(files: Sequence[StoredFile]) -> dict[str, int]:
-    """By path. A file with several names (hard links) is free only when the last of them goes."""
-    names = Counter(file.found.identity for file in files if not file.found.is_link)
-    freed = {}
-    for file in files:
-        freed[file.path] = 0
-        with suppress(OSError):  # gone since the look at the disk
-            if not file.found.is_link and names.pop(file.found.identity, 0) == os.lstat(file.found.file).st_nlink:
-                freed[file.path] = file.size
-    return freed
 
 
 def delete_file(path: str, *, force: bool = False) -> Deleted:
@@ -182,7 +185,8 @@ def _delete(candidate: Candidate) -> bool:
 
 
 def _deleted(gone: Sequence[Candidate], refused: list[str]) -> Deleted:
-    done = Deleted([candidate.path for candidate in gone], sum(candidate.frees for candidate in gone), refused)
+    freed = bytes_freed([candidate.file.found for candidate in gone])
+    done = Deleted([candidate.path for candidate in gone], freed, refused)
     if gone:
         with transaction.atomic():
             records = [one.file.record.path for one in gone if one.file.record]

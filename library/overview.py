@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
 from django.conf import settings
-from django.db.models import BigIntegerField, Count, F, Max, Sum
-from django.db.models.functions import Greatest
+from django.db.models import Count, Max
 
 from downloads.inventory.destinations import Destinations
+from downloads.inventory.free_space import queue_to_fetch
 from downloads.inventory.keep_both import original
+from downloads.inventory.real_bytes import bytes_freed, bytes_taken
 from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index
 from downloads.inventory.state import Record, may_describe, vouches
-from downloads.models import ACTIVE, DownloadFile, DownloadHistory, ModelFile, Status
+from downloads.models import DownloadFile, DownloadHistory, ModelFile, Status
 from downloads.transfer import disk_space, partial_bytes
 from library.models import FileHash
 from presets.catalogue import Catalogue, catalogue
@@ -29,7 +30,7 @@ TOP_LEVEL = "(top level)"
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Bytes and files of one kind of model, or of a models folder elsewhere. Bytes with two names count once."""
+    """Bytes and names of files of one kind of model, or of a models folder elsewhere."""
 
     name: str
     bytes: int
@@ -39,7 +40,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Bytes. ``queued`` is about what the installs in the queue will still take."""
+    """Bytes. ``queued`` is what the installs in the queue will still take."""
 
     total: int
     free: int
@@ -130,9 +131,13 @@ class Overview:
 
     @cached_property
     def wasted(self) -> int:
-        """Bytes that would be free if each content lay here once."""
-        copies = ((files[0].size, {file.found.identity for file in files}) for files in self.duplicates.values())
-        return sum(size * (len(identities) - 1) for size, identities in copies)
+        """Bytes that deleting would free if each content were to stay here once."""
+        return sum(map(_wasted, self.duplicates.values()))
+
+
+def _wasted(copies: Sequence[StoredFile]) -> int:
+    could_go = bytes_freed([file.found for file in copies if file.is_ours])
+    return min(could_go, bytes_taken(file.found for file in copies) - copies[0].size)
 
 
 _overview: Kept[Overview] = Kept()
@@ -208,17 +213,18 @@ def _add_hashes(files: Iterable[StoredFile]) -> None:
 
 
 def _folders(files: Iterable[StoredFile]) -> list[Folder]:
+    """Where a file has names in several folders, one of ours has its bytes."""
+    names: Counter[tuple[str, bool]] = Counter()
+    first_names: dict[tuple[int, int], StoredFile] = {}
+    for file in sorted(files, key=lambda file: not file.is_ours):
+        names[file.folder, not file.is_ours] += 1
+        if not file.found.is_link:
+            first_names.setdefault(file.found.identity, file)
     bytes_of: Counter[tuple[str, bool]] = Counter()
-    files_of: Counter[tuple[str, bool]] = Counter()
-    seen = set()
-    for file in sorted(files, key=lambda file: (not file.is_ours, file.found.is_link)):  # the first name owns the bytes
-        place = (file.folder, not file.is_ours)
-        files_of[place] += 1
-        if file.found.identity not in seen:
-            seen.add(file.found.identity)
-            bytes_of[place] += file.size
+    for file in first_names.values():
+        bytes_of[file.folder, not file.is_ours] += file.size
     return sorted(
-        (Folder(name, bytes_of[name, elsewhere], count, elsewhere) for (name, elsewhere), count in files_of.items()),
+        (Folder(name, bytes_of[name, elsewhere], count, elsewhere) for (name, elsewhere), count in names.items()),
         key=lambda folder: (-folder.bytes, folder.name),
     )
 
@@ -227,10 +233,8 @@ def space() -> Space:
     """The volume of the models folder. A declared quota bounds total and free."""
     quota, reserve = preferences.get("disk_quota"), preferences.get("disk_reserve")
     volume = disk_space(settings.MODELS_DIR, quota, reserve)
-    left = Greatest(F("bytes_total") - F("bytes_done"), 0, output_field=BigIntegerField())
-    queued = DownloadHistory.objects.filter(status__in=ACTIVE).aggregate(bytes=Sum(left))["bytes"]
     begun = sum(file.blocks * 512 for file in _our_partials())
-    return Space(volume.total, volume.free, quota, reserve, overview().bytes, begun, queued or 0)
+    return Space(volume.total, volume.free, quota, reserve, overview().bytes, begun, queue_to_fetch())
 
 
 def _our_partials() -> list[FoundFile]:

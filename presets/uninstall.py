@@ -12,7 +12,8 @@ from downloads.events import queue_updated
 from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import CONFLICT
-from downloads.inventory.scan import canonical, models_index
+from downloads.inventory.real_bytes import as_it_is_now, bytes_freed
+from downloads.inventory.scan import FoundFile, canonical, models_index
 from downloads.models import DownloadHistory, ModelFile
 from downloads.transfer import delete_confined, discard_partial
 from presets.preset import Preset
@@ -59,7 +60,7 @@ def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
         {file.place for preset in presets for file in states[preset.id].files},
         besides=[preset.id for preset in presets],
     )
-    sizes: dict[str, int] = {}
+    delete: dict[str, FoundFile] = {}
     partials: dict[str, int] = {}
     keep: dict[str, list[str]] = {}
     for file in (file for preset in presets for file in states[preset.id].files):
@@ -67,7 +68,7 @@ def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
         if found is None:
             begun = index.partials.get(canonical(file.place))
             if begun and places.is_ours(begun.root) and file.place not in needed:
-                partials[begun.begun] = file.bytes_here
+                partials[begun.begun] = begun.blocks * 512
         elif file.place in needed:
             keep[file.place] = needed[file.place]
         elif file.status == CONFLICT:
@@ -75,8 +76,9 @@ def plan_uninstall(presets: Sequence[Preset]) -> UninstallPlan:
         elif not places.is_ours(found.root):
             keep[file.place] = [f"the other models folder {shown(str(found.root))}"]
         else:
-            sizes[found.path] = found.size
-    return UninstallPlan(list(sizes), list(partials), keep, sum(sizes.values()) + sum(partials.values()))
+            delete[found.path] = as_it_is_now(found)
+    freed = bytes_freed(list(delete.values())) + sum(partials.values())
+    return UninstallPlan(list(delete), list(partials), keep, freed)
 
 
 def uninstall(presets: Sequence[Preset]) -> Uninstalled:

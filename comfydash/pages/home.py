@@ -14,10 +14,10 @@ from django.views.decorators.vary import vary_on_headers
 from activity.models import Activity
 from comfyui import status as comfyui_status
 from downloads.inventory.free_space import queue_to_fetch, volume
-from downloads.inventory.scan import models_index
 from downloads.models import DownloadHistory
 from downloads.queue import failed
 from downloads.queue_page import board, lines_of
+from library.overview import overview
 from presets.catalogue import catalogue
 from settings_app import hub_token, preferences
 from workflows.library import TEMPLATES
@@ -67,8 +67,7 @@ def disk() -> dict[str, object]:
     quota: int | None = preferences.get("disk_quota")
     space = volume()
     waiting = queue_to_fetch()
-    models = sum(found.size for found in models_index().files.values())
-    return {"disk": Disk(models, space.total, space.free, space.usable, waiting, quota)}
+    return {"disk": Disk(overview().bytes, space.total, space.free, space.usable, waiting, quota)}
 
 
 def ready() -> dict[str, object]:
@@ -123,7 +122,7 @@ def _models_folder() -> Check:
     if not os.access(folder, os.W_OK):
         sentence = f"{folder} cannot be written. Make it writable for this user, or set COMFYDASH_MODELS_DIR."
         return Check("Models folder", "warn", sentence)
-    count = len(models_index().files)
+    count = len(overview().by_path)
     return Check(
         "Models folder", "ok", f"{folder}, with {count} file{'' if count == 1 else 's'} in it.", "/storage/", "Look"
     )

@@ -52,6 +52,7 @@ class FoundFile:
     root: Path
     identity: tuple[int, int]
     is_link: bool
+    hard_links: int = 1  # names that the file has, here and elsewhere
 
     @property
     def name(self) -> str:
@@ -336,6 +337,7 @@ def _list_entry(listing: _FolderContents, entry: os.DirEntry[str], place: tuple[
             root=root,
             identity=identity,
             is_link=entry.is_symlink(),
+            hard_links=status.st_nlink,
         )
     except OSError:  # a dangling link, or gone since
         return

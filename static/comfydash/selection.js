@@ -25,7 +25,18 @@ function showSelection() {
 function sizesOf(chosen) {
   const sum = (name) => size(chosen.reduce((bytes, box) => bytes + Number(box.dataset[name] || 0), 0));
   const isToInstall = chosen.some((box) => box.dataset.missing !== undefined);
-  return isToInstall ? `${sum("missing")} to fetch, ${sum("bytes")} in all` : `frees ${sum("bytes")}`;
+  return isToInstall ? `${sum("missing")} to fetch, ${sum("bytes")} in all` : `frees ${size(bytesFreed(chosen))}`;
+}
+
+// As downloads/inventory/real_bytes.py: a file with several names is free when the last of them goes.
+function bytesFreed(chosen) {
+  const namesLeft = new Map();
+  return chosen.reduce((bytes, { dataset }) => {
+    if (!dataset.sameFile || !Number(dataset.bytes)) return bytes + Number(dataset.bytes);
+    const left = (namesLeft.get(dataset.sameFile) ?? Number(dataset.names)) - 1;
+    namesLeft.set(dataset.sameFile, left);
+    return left ? bytes : bytes + Number(dataset.bytes);
+  }, 0);
 }
 
 function changed({ target }) {

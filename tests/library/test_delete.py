@@ -145,7 +145,30 @@ def test_only_the_last_name_of_a_file_frees_its_bytes(models: Path) -> None:
     (models / "loras/b.safetensors").hardlink_to(first)
     scan.forget()
     assert plan(["loras/a.safetensors"]).bytes == 0
-    assert plan(["loras/a.safetensors", "loras/b.safetensors"]).bytes == 5000
+    both = plan(["loras/a.safetensors", "loras/b.safetensors"])
+    assert (both.bytes, [line.words for line in both.lines]) == (5000, ["5.0 kB", "the same file"])
+    assert [line.words for line in plan(["loras/b.safetensors"]).lines] == ["frees nothing: it has another name"]
+
+
+def test_a_name_that_was_given_since_the_look_at_the_disk_counts(models: Path) -> None:
+    first = put("loras/a.safetensors", 5000)
+    assert plan(["loras/a.safetensors"]).bytes == 5000
+    (models.parent / "outside.safetensors").hardlink_to(first)
+    assert plan(["loras/a.safetensors"]).bytes == 0
+
+
+def test_what_could_not_go_frees_nothing_for_its_other_name(models: Path) -> None:
+    """The file in the swapped folder is refused, so the bytes stay, whichever name was listed first."""
+    first = put("loras/a.safetensors", 5000)
+    put("vae/b.safetensors").unlink()
+    (models / "vae/b.safetensors").hardlink_to(first)
+    scan.forget()
+    plan(["loras/a.safetensors"])  # the look at the disk, remembered
+    (models / "loras").rename(models.parent / "moved")
+    (models / "loras").symlink_to(models.parent / "moved")
+    deleted = delete_files(["loras/a.safetensors", "vae/b.safetensors"])
+    assert (deleted.paths, deleted.bytes) == (["vae/b.safetensors"], 0)
+    assert deleted.sentence == "1 file deleted, 0 B freed."
 
 
 def test_one_file_that_cannot_go_does_not_keep_the_others(models: Path) -> None:

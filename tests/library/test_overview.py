@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from comfydash.pages.home import Disk, disk
 from downloads.inventory import scan
 from downloads.models import FileStatus
 from library.overview import Folder, overview, partials, space
@@ -22,6 +23,12 @@ pytestmark = pytest.mark.django_db
 
 def unknown() -> set[str]:
     return {file.path for file in overview().files if file.is_unknown}
+
+
+def disk_of_home() -> Disk:
+    shown = disk()["disk"]
+    assert isinstance(shown, Disk)
+    return shown
 
 
 def duplicates() -> set[str]:
@@ -47,6 +54,43 @@ def test_a_file_with_several_names_counts_once() -> None:
     scan.forget()
     assert overview().folders == (Folder("checkpoints", 5000, 3),)
     assert overview().bytes == 5000
+
+
+def test_a_file_with_names_in_two_folders_counts_in_one_and_home_says_the_same() -> None:
+    original = put("checkpoints/a.safetensors", 5000)
+    other = put("loras/b.safetensors", 300).with_name("a.safetensors")
+    other.hardlink_to(original)
+    scan.forget()
+    assert overview().folders == (Folder("checkpoints", 5000, 1), Folder("loras", 300, 2))
+    assert disk_of_home().models == space().models == overview().bytes == 5300
+
+
+def test_a_link_takes_nothing_and_its_target_counts_where_it_lies(tmp_path: Path) -> None:
+    target = put("a.safetensors", 5000, root=tmp_path / "volume")
+    link = put("loras/b.safetensors", 300).with_name("a.safetensors")
+    link.symlink_to(target)
+    scan.forget()
+    assert overview().folders == (Folder("loras", 300, 2),)
+    assert disk_of_home().models == 300
+
+
+@pytest.mark.parametrize(
+    ("other_names", "wasted"),
+    [
+        ([], 1000),
+        (["loras/a2.safetensors"], 1000),
+        (["../kept.safetensors"], 1000),
+        (["../kept.safetensors", "../too.safetensors"], 0),
+    ],
+)
+def test_duplicates_waste_what_deleting_really_frees(models: Path, other_names: list[str], wasted: int) -> None:
+    """Two real files of one content. Names outside the models folder stay, and with them the bytes."""
+    installed("loras/a.safetensors", seed="same")
+    installed("loras/b.safetensors", seed="same")
+    for name, of in zip(other_names, ("a", "b"), strict=False):
+        (models / name).hardlink_to(models / f"loras/{of}.safetensors")
+    scan.forget()
+    assert overview().wasted == wasted
 
 
 def test_an_alias_folder_hides_nothing() -> None:
@@ -125,12 +169,10 @@ def test_unfinished_files_name_the_install_that_wanted_them() -> None:
 
 
 def test_space_counts_what_the_queue_will_still_take(settings) -> None:
-    make_install("queued", bytes_total=1000, bytes_done=400)
-    make_install("paused", bytes_total=500)
-    make_install("completed", bytes_total=7000)
-    make_install("waiting", bytes_total=10, bytes_done=20)  # more came than was announced
+    for status, size in (("queued", 600), ("paused", 500), ("completed", 7000)):
+        make_install(status).files.update(bytes_total=size)
     room = space()
-    assert room.queued == 1100
+    assert room.queued == 1100 == disk_of_home().reserved
     assert 0 < room.free <= room.total
 
 

@@ -47,6 +47,13 @@ def test_its_own_files_go_and_what_others_need_stays(two: Path) -> None:
     assert Activity.objects.get().title == "Uninstalled Pretty"
 
 
+def test_it_promises_and_tells_the_bytes_that_really_become_free(two: Path) -> None:
+    whole = plan_uninstall(presets("P")).bytes
+    (two.parent / "kept.safetensors").hardlink_to(two / A)
+    assert plan_uninstall(presets("P")).bytes == 0 < whole
+    assert uninstall(presets("P")).bytes == 0
+
+
 def test_both_together_leave_nothing(two: Path) -> None:
     assert sorted(uninstall(presets("P", "Q")).deleted) == sorted([A, B, SHARED])
     assert [path for path in two.rglob("*") if path.is_file()] == []
