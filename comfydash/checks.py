@@ -243,7 +243,10 @@ def database_schema(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     try:
         unknown = schema().unknown
     except DatabaseError as error:
-        sentence = database.explain(error, "of DATABASE_URL" if settings.DATABASE_URL else settings.DATABASE_FILE)
+        if settings.DATABASE_URL:
+            sentence = database.at_the_terminal(error, settings.DATABASES["default"])
+        else:
+            sentence = database.explain(error, settings.DATABASE_FILE)
         return [Error(sentence, hint="See docs/deployment.md, Database.", id="comfydash.E004")]
     if not unknown:
         return []

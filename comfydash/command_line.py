@@ -122,11 +122,14 @@ def _run(arguments: list[str]) -> int:
         _say(str(trouble))
         return FAILED
     except (DatabaseError, sqlite3.Error) as error:
-        from comfydash import data_folders
+        from django.conf import settings
+
         from comfydash.recovery import database
 
-        own = not os.environ.get("DATABASE_URL", "").strip()
-        _say(database.explain(error, data_folders.data_dir() / "dashboard.db" if own else "of DATABASE_URL"))
+        if settings.DATABASE_URL:
+            _say(database.at_the_terminal(error, settings.DATABASES["default"]))
+        else:
+            _say(database.explain(error, settings.DATABASE_FILE))
         return FAILED
     return 0
 

@@ -61,7 +61,6 @@ COVERED_BY = {
     "downloads.transfer.background": "downloads/transfer/test_fetch.py",
     "downloads.transfer.errors": "downloads/transfer/test_fetch.py",
     "downloads.transfer.locate": "hosts",
-    "downloads.transfer.part.names": "fleet/test_takeover.py",
     "downloads.transfer.part.syncer": "downloads/transfer/test_fetch.py",
     "downloads.transfer.progress": "downloads/transfer/test_fetch.py",
     "downloads.transfer.segments.connection": "downloads/transfer/stories",

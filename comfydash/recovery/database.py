@@ -258,6 +258,12 @@ def explain(error: Exception, file: Path | str) -> str:
     return f"The database {file} answered: {error}"
 
 
+def at_the_terminal(error: Exception, place: dict[str, Any]) -> str:
+    """As explain_server has it, with the server's own words in one line: whoever starts ComfyDash may read them."""
+    said = str(error).strip().splitlines()
+    return explain_server(error, place) + (f" ({said[0][:300]})" if said else "")
+
+
 def explain_server(error: Exception, place: dict[str, Any]) -> str:
     """The same for a database server; ``place`` is its entry of Django's DATABASES. Never with user or password."""
     port = f":{place['PORT']}" if place.get("PORT") else ""
@@ -271,6 +277,11 @@ def explain_server(error: Exception, place: dict[str, Any]) -> str:
         return f"The database {name} refused the login. Correct user and password in DATABASE_URL."
     if "lock timeout" in text or "statement timeout" in text or "deadlock" in text:
         return f"The database {name} was busy for too long. Try again in a moment."
+    if "permission denied" in text:
+        return (
+            f"The database {name} does not let its user make or change tables. Make that user its owner: "
+            "ALTER DATABASE … OWNER TO …"
+        )
     if "read-only" in text:
         return f"The database {name} takes no changes. Name its primary server in DATABASE_URL."
     if "no space left" in text or "disk full" in text:

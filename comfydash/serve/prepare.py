@@ -92,6 +92,8 @@ def _prepare_database(alone: bool, joins: bool = True) -> None:
             if interrupted := fail_interrupted():
                 log.warning("%d installs were interrupted. Retry continues where their bytes end.", interrupted)
     except (DatabaseError, OSError) as error:
+        if isinstance(error, DatabaseError) and not file:
+            raise CannotStart(database.at_the_terminal(error, settings.DATABASES["default"])) from error
         raise CannotStart(database.explain(error, file or "of DATABASE_URL")) from error
     log.info(
         "Database: %s", f"{file}, {settings.SQLITE_JOURNAL_MODE} journal" if file else "the one that DATABASE_URL names"

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 def drain_queue() -> int:
     """Run what is queued until nothing is left; the number of installs run. Returns at once while another drains."""
     ran = 0
+    if not _has_work():  # a lease is not taken in vain: its number is in names
+        return ran
     with worker_lock() as fence:
         if fence is None:
             return 0
@@ -39,10 +41,12 @@ def drain_queue() -> int:
 
 def is_waited_for() -> bool:
     """Whether there is work for a worker and nobody who holds the lease."""
-    return WorkerLease.is_free() and (
-        DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING]).exists()
-        or DownloadFile.objects.filter(discard=True).exists()
-    )
+    return WorkerLease.is_free() and _has_work()
+
+
+def _has_work() -> bool:
+    rows = DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING])
+    return rows.exists() or DownloadFile.objects.filter(discard=True).exists()
 
 
 def fail_interrupted() -> int:

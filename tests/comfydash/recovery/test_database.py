@@ -186,10 +186,18 @@ def test_each_answer_of_the_database_has_a_next_step(tmp_path, answer, step):
 
 
 @pytest.mark.parametrize(
-    "words", ["connection refused", "the connection is closed", "statement timeout", "read-only", "x"]
+    "words",
+    ["connection refused", "the connection is closed", "statement timeout", "read-only", "permission denied", "x"],
 )
 def test_a_database_server_is_named_without_its_secrets(words):
     place = {"NAME": "dash", "HOST": "db.example", "PORT": 5432, "USER": "ada", "PASSWORD": "hush"}
     sentence = database.explain_server(Exception(words), place)
     assert sentence.startswith("The database “dash” on db.example:5432 (DATABASE_URL) ")
     assert "hush" not in sentence and "ada" not in sentence and "dashboard.db" not in sentence
+
+
+def test_at_the_terminal_the_first_line_of_the_server_is_added():
+    error = Exception('connection to server at "127.0.0.1", port 1 failed: Connection refused\n\tIs it up?')
+    sentence = database.at_the_terminal(error, {"NAME": "dash", "HOST": "db.example"})
+    assert sentence.startswith("The database “dash” on db.example (DATABASE_URL) does not answer: is it running")
+    assert sentence.endswith('(connection to server at "127.0.0.1", port 1 failed: Connection refused)')
