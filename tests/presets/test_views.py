@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from activity.models import Activity
 from downloads.models import DownloadHistory, RemoteFile, Status
 from presets.catalogue import catalogue
+from presets.states import PresetState
 from tests.downloads.makers import make_install
 from tests.presets.makers import file, preset, put_model, write_catalogue
 
@@ -265,3 +267,13 @@ def test_the_page_of_a_model_says_what_it_warns_of_above_its_files(owner: Client
     warning = re.search(r'id="warnings">.*?<li class="wrap">([^<]*)', text, re.S)
     assert warning is not None and path in warning[1]
     assert warning.start() < text.index("<h2>Files")
+
+
+def test_an_install_that_ended_while_its_card_was_made_still_has_a_button() -> None:
+    """Its line in the queue is read after its state: by then there may be none."""
+    row = make_install(Status.DOWNLOADING, preset_id="SOON", title="Soon over")
+    state = PresetState("downloading", False, 1, 1, False, (), row, ())
+    entry = {"state": state, "preset": {"id": "SOON", "name": "Soon over"}, "line": None}
+    assert f'action="/downloads/{row.pk}/pause/"' in render_to_string(
+        "presets/_action.html", {"entry": entry, "style": "small"}
+    )
