@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from hypothesis import core
@@ -20,9 +21,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sampled(number, each=''): of its cases, or of those of each value, so many")
-    if config.option.seed is None:  # workers of xdist are given the options of the first process
+    if (given := getattr(config, "workerinput", None)) is not None:  # a process of xdist draws as the first one does
+        config.option.seed, config.option.whole = given["seed"], given["whole"]
+    elif config.option.seed is None:
         config.option.seed = random.SystemRandom().randrange(10**6)
     core.global_force_seed = config.option.seed  # what Hypothesis draws is drawn again too
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput |= {"seed": node.config.option.seed, "whole": node.config.option.whole}
 
 
 def pytest_report_header(config: pytest.Config) -> str:

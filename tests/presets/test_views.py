@@ -290,3 +290,13 @@ def test_what_is_to_fetch_is_told_once(missing: int, said: str) -> None:
     state = PresetState("partial", False, 17_300_000_000, missing, False, (), None, ())
     html = render_to_string("presets/_sizes.html", {"state": state})
     assert f"<span>{said}</span>" in html
+
+
+def test_an_install_that_ended_while_its_card_was_made_still_has_a_button() -> None:
+    """Its line in the queue is read after its state: by then there may be none."""
+    row = make_install(Status.DOWNLOADING, preset_id="SOON", title="Soon over")
+    state = PresetState("downloading", False, 1, 1, False, (), row, ())
+    entry = {"state": state, "preset": {"id": "SOON", "name": "Soon over"}, "line": None}
+    assert f'action="/downloads/{row.pk}/pause/"' in render_to_string(
+        "presets/_action.html", {"entry": entry, "style": "small"}
+    )

@@ -79,6 +79,8 @@ class Hasher:
             count = min(BLOCK, until - self.position)
         got = self.partial.read_into(buffer[:count], self.position)
         if got == 0:
+            if self._generation != self.partial.generation:  # it was started over just now
+                return self._next_piece(buffer)
             raise OSError("the unfinished file became shorter")
         return buffer[:got]
 
