@@ -86,6 +86,10 @@ class Shown:
         return iter(self.lines)
 
     @property
+    def asked_page(self) -> str:
+        return self.asked.get(self.name, "")
+
+    @property
     def first(self) -> int:
         """Place of the first one shown, from 0."""
         return (self.page - 1) * BOARD_PAGE
@@ -128,6 +132,11 @@ class Board:
     queued: Shown
     paused: Shown
     waiting: Shown
+
+    @property
+    def turned(self) -> list[Shown]:
+        """Of which the address says a page."""
+        return [shown for shown in (self.queued, self.paused, self.waiting) if shown.asked_page]
 
     @property
     def count(self) -> int:

@@ -43,8 +43,13 @@ class FilterForm(forms.Form):
     @property
     def narrows(self) -> bool:
         """Whether anything but the tab, the order and the view is chosen."""
-        hidden = {field.name for field in self.hidden_fields()}
-        return any(value for name, value in self.chosen.items() if name not in hidden | self.same_items)
+        return any(value for name, value in self.chosen.items() if name not in self.kept)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The tab, the order and the view, which choose how the same things are looked at."""
+        names = self.same_items.union(field.name for field in self.hidden_fields())
+        return {name: value for name, value in self.chosen.items() if name in names}
 
     @property
     def search_field(self) -> forms.BoundField | None:

@@ -65,6 +65,12 @@ class Listing(Generic[Item, Shown]):
     def narrows(self) -> bool:
         return self.form.narrows
 
+    @property
+    def cleared(self) -> str:
+        """The address without what narrows: tab, order and view stay."""
+        kept = {name: str(value) for name, value in self.form.kept.items() if value}
+        return f"?{urlencode(kept)}" if kept else ""
+
     def selected(self) -> Sequence[Item] | QuerySet[Any, Item]:
         """All that is asked for, in its order."""
         found = [item for item in self.items() if self.answers(item)]

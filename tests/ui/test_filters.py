@@ -65,17 +65,42 @@ def test_a_tab_pressed_while_a_search_is_under_way_has_both(visit: Visit) -> Non
     expect_address(page, q="wan", type="video")
 
 
-def test_a_word_typed_while_a_tab_is_under_way_has_both(visit: Visit) -> None:
-    page = visit("/models/")
+@pytest.mark.parametrize(
+    ("address", "tab", "name", "value"),
+    [("/models/", "Video", "type", "video"), ("/storage/", "Not needed", "show", "unneeded")],
+)
+def test_a_word_typed_while_a_tab_is_under_way_has_both(
+    visit: Visit, address: str, tab: str, name: str, value: str
+) -> None:
+    page = visit(address)
     held: list[Route] = []
-    page.route("**/models/?type=video", lambda route: held.append(route))
-    with page.expect_request("**/models/?type=video"):
-        page.locator(".tabs").get_by_role("link", name="Video").click()
-    page.locator("[data-search]").fill("wan")
-    page.locator("#filters").evaluate("form => htmx.trigger(form, 'submit')")  # the pause after a letter is over
+    page.route(f"**{address}?{name}={value}", lambda route: held.append(route))
+    with page.expect_request(f"**{address}?{name}={value}"):
+        page.locator(".tabs").get_by_role("link", name=tab).click()
+    search = page.locator("[data-search]")
+    search.fill("wan")
+    search.evaluate("field => htmx.trigger(field.form, 'submit')")  # the pause after a letter is over
     held[0].continue_()
-    expect_address(page, q="wan", type="video")
-    expect_tab(page, "Video")
+    expect_address(page, q="wan", **{name: value})
+    expect_tab(page, tab)
+    expect(search).to_have_value("wan")
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("/models/?type=video&sort=name&view=list", {"type": "video", "sort": "name", "view": "list"}),
+        ("/storage/?show=unneeded&sort=name", {"show": "unneeded", "sort": "name"}),
+    ],
+)
+def test_clearing_the_filters_keeps_tab_order_and_view(visit: Visit, address: str, kept: dict[str, str]) -> None:
+    page = visit(address)
+    page.locator("[data-search]").fill("a")
+    expect_address(page, q="a", **kept)
+    page.get_by_role("link", name="Clear the filters").click()
+    expect(page.locator("[data-search]")).to_have_value("")
+    expect_address(page, **kept)
+    assert "q=" not in page.url
 
 
 def test_a_search_of_the_history_keeps_the_pages_of_the_lists_above(visit: Visit) -> None:

@@ -96,7 +96,7 @@ def test_news_of_one_model_fetch_its_card_and_not_the_shelf(visit: Visit, offers
 def test_clearing_the_filters_is_undone_by_going_back(visit: Visit, offers: Offers) -> None:
     page = visit("/models/?q=first&fits=1")
     expect(page.get_by_label("Search")).to_have_value("first")
-    page.get_by_role("link", name="Clear", exact=True).click()
+    page.get_by_role("link", name="Clear the filters", exact=True).click()
     expect(page.get_by_label("Search")).to_have_value("")
     page.go_back()
     expect(page.get_by_label("Search")).to_have_value("first")

@@ -106,6 +106,9 @@ def test_a_late_page_of_the_history_asks_of_its_own_rows_alone_whether_they_were
     assert len(re.findall(r'\saction="/downloads/\d+/retry/"', first)) == 48  # neither done nor tried again
 
 
+HISTORY = {"HX-Request": "true", "HX-Target": "history"}
+
+
 def test_the_page_and_the_panel_show_a_part_with_links_to_the_rest():
     make_many(120)
     admin = owner()
@@ -113,7 +116,9 @@ def test_the_page_and_the_panel_show_a_part_with_links_to_the_rest():
     first, second = (admin.get(f"/downloads/?q=x&queued={number}").content.decode() for number in (1, 2))
 
     assert first.count("data-place=") == second.count("data-place=") == 25
-    assert 'href="?q=x&amp;queued=2">After' in first
+    assert re.search(r'href="\?q=x&amp;queued=2"\s[^>]*>After', first)
+    assert '<input type="hidden" name="queued" value="2" form="history-filters">' in second
+    assert admin.get("/downloads/?queued=2", headers=HISTORY).content.decode().count('name="queued"') == 0
     assert "26–50 of 120" in second
     assert "?first=25" in second
     assert "95 more are queued." in admin.get("/downloads/queue/").content.decode()
