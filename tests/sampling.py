@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -62,4 +63,7 @@ def sample(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
 
 
 def _value(item: pytest.Item, parameter: str) -> str:
-    return repr(item.callspec.params[parameter]) if parameter else ""  # type: ignore[attr-defined]
+    """The same in each process: functions are shown with their place in memory, which is not."""
+    if not parameter:
+        return ""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(item.callspec.params[parameter]))  # type: ignore[attr-defined]
