@@ -161,6 +161,15 @@ def test_nothing_scrolls_sideways_at_any_width(look: Visit, path: str) -> None:
         assert overhang(page) <= 0, width
 
 
+@pytest.mark.parametrize("width", [320, 380, 390])
+def test_the_number_of_a_long_queue_fits_beside_the_bar_of_what_runs(look: Visit, width: int) -> None:
+    page = look("/models/", width=width)
+    button = page.locator("#queue-button")
+    expect(button.locator("progress")).to_be_visible()
+    button.locator("span").first.evaluate("words => { words.textContent = 'Queue (1234)'; }")
+    assert overhang(page) <= 0
+
+
 @pytest.mark.parametrize("path", ["/there/is/nothing/here/", "/models/NO_SUCH_MODEL/"])
 def test_an_error_page_is_in_the_same_dress(look: Visit, path: str) -> None:
     page = look("/")
