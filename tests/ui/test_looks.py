@@ -151,10 +151,12 @@ def test_dialog(look: Visit, path: str, opener: str, width: int) -> None:
     expect(page.locator("dialog[open]")).to_have_count(0)
 
 
-@pytest.mark.parametrize("path", ["/", "/models/", "/downloads/", "/settings/"])
+@pytest.mark.parametrize(
+    "path", ["/", "/models/", "/downloads/", "/workflows/", "/storage/", "/activity/", "/settings/"]
+)
 def test_nothing_scrolls_sideways_at_any_width(look: Visit, path: str) -> None:
     page = look(path)
-    for width in (320, 768, 1024, 2560):
+    for width in (320, 390, 768, 1024, 2560):
         page.set_viewport_size({"width": width, "height": 900})
         assert overhang(page) <= 0, width
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from tests.comfydash.serving import wait_for
 from tests.presets.makers import safetensors
 from tests.ui.conftest import Visit
 
@@ -18,8 +19,10 @@ def test_a_file_with_two_names_frees_its_bytes_only_with_the_last(visit: Visit, 
     first.write_bytes(safetensors(MB))
     first.with_name("hard-two.safetensors").hardlink_to(first)
     page = visit("/storage/?q=hard-")
+    box = page.get_by_role("checkbox", name="loras/hard-one.safetensors")
+    wait_for(lambda: box.count() or not page.reload(), name="a look at the disk that sees the files")
     bar = page.locator("#selection")
-    page.get_by_role("checkbox", name="loras/hard-one.safetensors").check()
+    box.check()
     expect(bar).to_contain_text("frees 0 B")
     page.get_by_role("checkbox", name="loras/hard-two.safetensors").check()
     expect(bar).to_contain_text("frees 1.0 MB")
