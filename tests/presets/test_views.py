@@ -187,6 +187,7 @@ def test_several_are_queued_cancelled_and_asked_about_at_once(owner: Client) -> 
     assert (Path(settings.MODELS_DIR) / "checkpoints/a.safetensors").exists()
 
 
+@pytest.mark.usefixtures("settings_read_once")
 def test_any_number_is_queued_cancelled_and_tried_again_in_the_same_statements(owner: Client) -> None:
     shelve(**{f"P{number}": preset(file(f"checkpoints/p{number}.safetensors")) for number in range(330)})
     counts: dict[str, list[int]] = {"install": [], "cancel": []}
