@@ -80,7 +80,7 @@ def run_install(row: DownloadHistory, fence: Fence = UNFENCED) -> None:
 
 def _run(row: DownloadHistory, fence: Fence) -> None:
     """Raises DatabaseError when the end of the install cannot be stored."""
-    install = Install(row, fence)
+    install = while_locked(lambda: Install(row, fence))
     try:
         install.run()
     except Stopped:

@@ -67,13 +67,29 @@ def test_a_worker_that_froze_right_before_the_rename_publishes_nothing_and_write
     assert not fleet.faults()
 
 
+def test_an_install_that_was_just_claimed_outlives_a_restart_of_postgresql(fleet):
+    first = fleet.workers[0]
+    (first.stage / "armed").write_text("after downloads.models.DownloadHistory.claim_next")
+    first.start()
+    fleet.install("P0")
+    wait_for((first.stage / "reached").exists, SECONDS, "it is claimed")
+    fleet.postgres.restart()
+    (first.stage / "release").touch()
+    wait_for(lambda: fleet.row("P0")["status"] in {"completed", "failed"}, SECONDS, "its end")
+    assert fleet.row("P0")["status"] == "completed"
+    fleet.install("P1", "P2")
+    fleet.bring_all()
+    assert not fleet.faults()
+
+
 def test_an_install_outlives_a_restart_of_postgresql(fleet):
     fleet.hub.total_speed = 1_000_000
     start(fleet)
     fleet.install("P0")
     installing(fleet)
     fleet.postgres.restart()
-    wait_for(lambda: fleet.row("P0")["status"] == "completed", SECONDS, "completed")
+    wait_for(lambda: fleet.row("P0")["status"] in {"completed", "failed"}, SECONDS, "its end")
+    assert fleet.row("P0")["status"] == "completed"
 
     assert len(fleet.rows("SELECT 1 FROM download_history")) == 1
     fleet.install("P1", "P2")
