@@ -208,7 +208,8 @@ class Fleet:
         return found
 
     def logs(self) -> str:
-        return "\n".join(f"--- {worker.name}\n{worker.log.read_text()[-6000:]}" for worker in self.workers)
+        started = [worker for worker in self.workers if worker.log.exists()]
+        return "\n".join(f"--- {worker.name}\n{worker.log.read_text()[-6000:]}" for worker in started)
 
     def __enter__(self) -> Self:
         return self
