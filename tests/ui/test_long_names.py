@@ -168,3 +168,11 @@ def test_no_record_of_the_admin_is_wider_than_its_window_or_cut(look: Visit, pat
         page.set_viewport_size({"width": width, "height": 900})
         assert overhang(page) <= 0, width
         assert page.evaluate(CUT) == [], width
+
+
+def test_a_short_value_of_a_record_takes_a_line_and_not_a_screen(look: Visit) -> None:
+    page = look("/admin/downloads/downloadhistory/1/change/")
+    tall = "() => document.querySelector('.field-status .readonly').offsetHeight"
+    for width in (390, 820, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(tall) < 60, width
