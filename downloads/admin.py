@@ -9,8 +9,10 @@ from django.db.models import CharField, QuerySet
 from django.db.models.functions import Cast, Substr
 from django.http import HttpRequest
 
-from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet, ModelFile, Worker
+from downloads.file_records import ModelFile
+from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet
 from downloads.queue import cancel_rows, retry_rows
+from downloads.workers import Worker
 from webclient.url_policy import masked
 
 

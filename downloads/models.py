@@ -1,25 +1,23 @@
-"""The queue, its files, and what is known of files on the Hub and on the disk.
+"""The queue and its files.
 
 The rows are the queue and the truth: a Huey message only wakes a worker up to look at them.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from typing import Any
 
 from django.db import connections, models, router, transaction
-from django.db.models import Case, Count, Exists, F, Max, Min, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 from django.utils import timezone
 
 from activity.fields import MaskedTextField
 from activity.models import Activity
 from activity.socket_messages import EndKind
 from downloads import events
-from downloads.inventory.scan import canonical
+from downloads.file_records import RemoteFile
+from downloads.workers import WorkerLease, WorkerState
 from extension_points import WantedFile
 
 
@@ -504,169 +502,3 @@ class DownloadFile(models.Model):
         if self.status in {FileStatus.COMPLETED, FileStatus.SKIPPED}:
             return 100.0
         return min(100.0, round(100 * self.bytes_done / self.bytes_total, 1)) if self.bytes_total else 0.0
-
-
-class RemoteFile(models.Model):
-    """What the Hub or a host said of a URL."""
-
-    url = models.TextField(unique=True)
-    size = models.PositiveBigIntegerField(null=True, help_text="bytes")
-    sha256 = models.CharField(max_length=64, blank=True, default="")
-    etag = models.CharField(max_length=200, blank=True, default="")
-    commit = models.CharField(max_length=64, blank=True, default="")
-    gated = models.BooleanField(default=False)
-    refusal = models.CharField(max_length=32, blank=True, default="", help_text="reason code of the last answer")
-    refusal_message = MaskedTextField(blank=True, default="")
-    checked_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        db_table = "remote_file"
-
-    def __str__(self) -> str:
-        return self.url
-
-    @classmethod
-    def forget_refusals(cls, urls: Iterable[str]) -> None:
-        """The next look asks the host again instead of believing the last answer."""
-        cls.objects.filter(url__in=list(urls)).exclude(refusal="").update(refusal="", refusal_message="")
-
-
-class ModelFile(models.Model):
-    """What is on disk and where it came from. Written when a file is published."""
-
-    path = models.CharField(max_length=1024, unique=True, help_text="relative to the models folder")
-    size = models.PositiveBigIntegerField(help_text="bytes")
-    mtime_ns = models.BigIntegerField()
-    sha256 = models.CharField(max_length=64, blank=True, default="", db_index=True)
-    url = models.TextField(blank=True, default="")
-    etag = models.CharField(max_length=200, blank=True, default="")
-    commit = models.CharField(max_length=64, blank=True, default="")
-    installed_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        db_table = "model_file"
-        verbose_name = "model file"
-
-    def __str__(self) -> str:
-        return self.path
-
-    @classmethod
-    def renew(cls, path: str, size: int, mtime_ns: int, sha256: str, url: str) -> None:
-        """These bytes were hashed just now. Where they came from stays written down, if they are the same as before."""
-        cls.forget_other_names(path)
-        stamp = {"size": size, "mtime_ns": mtime_ns, "sha256": sha256}
-        if not cls.objects.filter(path=path, sha256=sha256).update(**stamp):
-            cls.objects.update_or_create(path=path, defaults={**stamp, "url": url, "etag": "", "commit": ""})
-
-    @classmethod
-    def forget_other_names(cls, path: str) -> None:
-        """One place has one record: unet and diffusion_models are one folder, and é is one name."""
-        same = [other for other in cls.objects.values_list("path", flat=True) if canonical(other) == canonical(path)]
-        cls.objects.filter(path__in=same).exclude(path=path).delete()
-
-
-class WorkerState(models.Model):
-    """One row: the lock that claims take turns on, and when any worker was seen, for webs of an earlier version."""
-
-    ONLY = 1
-
-    seen_at = models.DateTimeField(null=True)
-    host = models.CharField(max_length=200, blank=True, default="")
-    pid = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        db_table = "worker_state"
-
-    def __str__(self) -> str:
-        return f"worker {self.pid} on {self.host}, seen {self.seen_at}"
-
-
-class WorkerQuerySet(models.QuerySet["Worker"]):
-    def seen_recently(self) -> WorkerQuerySet:
-        """Those that live, by the database's clock alone: a machine's own may be minutes off.
-
-        One that was seen in the future says that this clock was set back, and is as good as not seen.
-        """
-        return self.filter(seen_at__range=(Now() - Worker.DEAD_AFTER, Now() + Worker.DEAD_AFTER))
-
-
-class Worker(models.Model):
-    """A worker's process, idle or not. One that was not seen for a day is forgotten."""
-
-    DEAD_AFTER = timedelta(seconds=30)  # without a beat
-    FORGOTTEN_AFTER = timedelta(days=1)
-
-    name = models.CharField(max_length=32, unique=True, help_text="chosen at random by the process")
-    host = models.CharField(max_length=200)
-    pid = models.PositiveIntegerField()
-    version = models.CharField(max_length=32)
-    started_at = models.DateTimeField(help_text="by the database's clock, as seen_at")
-    seen_at = models.DateTimeField(db_index=True)
-
-    objects = WorkerQuerySet.as_manager()
-
-    class Meta:
-        db_table = "worker"
-        ordering = ("-seen_at",)
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}, version {self.version}"
-
-    @classmethod
-    def beat(cls, name: str, host: str, pid: int, version: str) -> None:
-        """It lives. Raises DatabaseError."""
-        if not cls.objects.filter(name=name).update(seen_at=Now()):
-            cls.objects.create(name=name, host=host, pid=pid, version=version, started_at=Now(), seen_at=Now())
-            cls.objects.filter(seen_at__lt=Now() - cls.FORGOTTEN_AFTER).delete()
-
-
-class WorkerLease(models.Model):
-    """Who works the queue off where several machines share PostgreSQL; on one machine a lock file says so.
-
-    One row, changed by compare-and-set with the database's clock. ``fence`` grows with each taking, and what a worker
-    writes is filtered by its own: once another one took the lease, nothing of the earlier holder counts.
-    """
-
-    ONLY = 1
-    LASTS = timedelta(seconds=float(os.environ.get("COMFYDASH_LEASE_SECONDS", "20")))  # lowered by tests only
-
-    fence = models.PositiveBigIntegerField(default=0)
-    holder = models.CharField(max_length=64, blank=True, default="", help_text='"" when it was given back')
-    expires_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "worker_lease"
-
-    def __str__(self) -> str:
-        return f"lease {self.fence} of {self.holder or 'nobody'}, until {self.expires_at}"
-
-    @classmethod
-    def is_free(cls) -> bool:
-        return not cls.objects.exists() or cls._free().exists()
-
-    @classmethod
-    def unbroken(cls, fence: int) -> Q:
-        """For any query: whether nobody took the lease since the one that has this fence. 0: a lock takes its place."""
-        return Q(Exists(cls.objects.filter(pk=cls.ONLY, fence=fence))) if fence else Q()
-
-    @classmethod
-    def take(cls, holder: str) -> WorkerLease | None:
-        """The lease as it is now, ``holder`` in it being new with each taking; None while another one holds it."""
-        WorkerLease.objects.bulk_create([WorkerLease(pk=cls.ONLY, expires_at=Now())], ignore_conflicts=True)
-        if not cls._free().update(holder=holder, fence=F("fence") + 1, expires_at=Now() + cls.LASTS):
-            return None
-        return cls.objects.filter(pk=cls.ONLY, holder=holder).first()
-
-    def renew(self) -> bool:
-        """For LASTS from now, also when it has run out but nobody took it; False when another one has."""
-        return bool(self._own().update(expires_at=Now() + self.LASTS))
-
-    def give_back(self) -> None:
-        self._own().update(holder="", expires_at=Now())
-
-    @classmethod
-    def _free(cls) -> models.QuerySet[WorkerLease]:
-        return cls.objects.filter(pk=cls.ONLY).filter(Q(holder="") | Q(expires_at__lt=Now()))
-
-    def _own(self) -> models.QuerySet[WorkerLease]:
-        return WorkerLease.objects.filter(pk=self.pk, fence=self.fence, holder=self.holder)

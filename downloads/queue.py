@@ -15,7 +15,8 @@ import extension_points
 from activity.models import Activity
 from downloads import events
 from downloads.bulk import insert
-from downloads.models import ACTIVE, DownloadFile, DownloadHistory, RemoteFile, Status, WrongState
+from downloads.file_records import RemoteFile
+from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status, WrongState
 from downloads.transfer import TransferError, parse_model_path
 from extension_points import WantedFile
 from settings_app.hub_token import hub_token

@@ -11,11 +11,12 @@ from django.db import transaction
 
 from activity.models import Activity
 from downloads.events import queue_updated
+from downloads.file_records import ModelFile
 from downloads.inventory import free_space, scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.real_bytes import as_it_is_now, bytes_freed, bytes_freed_by_each
 from downloads.inventory.scan import canonical, models_index
-from downloads.models import DownloadHistory, ModelFile
+from downloads.models import DownloadHistory
 from downloads.tasks import look_again_now
 from downloads.transfer import TransferError, begun_path, delete_confined, discard_partial, reserved_bytes
 from library.models import FileHash

@@ -11,13 +11,14 @@ from functools import cached_property
 from django.conf import settings
 from django.db.models import Count, Max
 
+from downloads.file_records import ModelFile
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.free_space import queue_to_fetch
 from downloads.inventory.keep_both import original
 from downloads.inventory.real_bytes import bytes_freed, bytes_taken
 from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index
 from downloads.inventory.state import Record, may_describe, vouches
-from downloads.models import DownloadFile, DownloadHistory, ModelFile, Status
+from downloads.models import DownloadFile, DownloadHistory, Status
 from downloads.transfer import disk_space, partial_bytes
 from library.models import FileHash
 from presets.catalogue import Catalogue, catalogue

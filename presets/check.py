@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 from urllib.parse import urlsplit
 
+from downloads.file_records import ModelFile
 from downloads.inventory import remote
-from downloads.models import ModelFile
 from downloads.transfer import Facts, Options, Stopped, TransferError
 from downloads.transfer.background import Task
 from downloads.transfer.locate import probe_all

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from downloads.configured_hosts import configured_hosts
+from downloads.file_records import ModelFile
 from downloads.inventory.scan import canonical, models_index
 from downloads.inventory.state import vouches
-from downloads.models import ModelFile
 from downloads.queue import Outcome, are_gated, ask_for
 from downloads.transfer import TransferError, parse_model_path
 from extension_points import WantedFile

@@ -9,12 +9,13 @@ from django.db import transaction
 
 from activity.models import Activity
 from downloads.events import queue_updated
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import CONFLICT
 from downloads.inventory.real_bytes import as_it_is_now, bytes_freed
 from downloads.inventory.scan import FoundFile, canonical, models_index
-from downloads.models import DownloadHistory, ModelFile
+from downloads.models import DownloadHistory
 from downloads.transfer import delete_confined, discard_partial
 from presets.preset import Preset
 from presets.states import installed_presets_needing, preset_states

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from downloads.file_records import ModelFile, RemoteFile
 from downloads.inventory import scan
 from downloads.inventory.scan import FoundFile, canonical, models_index
 from downloads.inventory.state import vouches
-from downloads.models import DownloadHistory, ModelFile, RemoteFile
+from downloads.models import DownloadHistory
 from downloads.queue import are_gated, ask_for
 from extension_points import WantedFile
 from modelfiles.errors import NotAModel

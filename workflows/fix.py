@@ -10,10 +10,10 @@ from django.db import transaction
 
 from activity.models import Activity
 from downloads.events import queue_updated
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
 from downloads.inventory.scan import FoundFile, resolved
 from downloads.inventory.state import may_describe
-from downloads.models import ModelFile
 from downloads.transfer import TransferError, link_confined, move_confined, parse_model_path
 from presets.states import installed_presets_needing
 from volumes.file_names import composed, shown

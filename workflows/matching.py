@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db.models import Count, Max
 
+from downloads.file_records import RemoteFile
 from downloads.inventory.knowledge import is_complete
 from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index, resolved
-from downloads.models import RemoteFile
 from downloads.transfer import TransferError, parse_model_path, partial_bytes
 from presets.catalogue import Catalogue, Preset, PresetFile, catalogue
 from values.kept import Kept, Same

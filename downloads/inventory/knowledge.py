@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from downloads.file_records import ModelFile, RemoteFile
 from downloads.inventory import scan
 from downloads.inventory.keep_both import address_hash
 from downloads.inventory.scan import FoundFile, ModelsIndex, canonical, models_index, resolved
@@ -28,7 +29,6 @@ from downloads.inventory.state import (
     state_of,
     vouches,
 )
-from downloads.models import ModelFile, RemoteFile
 from downloads.transfer import partial_bytes
 from modelfiles.errors import NotAModel
 from modelfiles.structure import check_structure

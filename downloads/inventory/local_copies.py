@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from downloads.file_records import ModelFile
 from downloads.inventory.scan import models_index
-from downloads.models import ModelFile
 
 
 def local_copies_of(path: str, sha256: str) -> tuple[tuple[Path, str], ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from django.utils import timezone
 
-from downloads.models import RemoteFile
+from downloads.file_records import RemoteFile
 from downloads.transfer import Facts, Progress, Stopped, TransferError, probe_all
 from downloads.transfer_options import transfer_options
 

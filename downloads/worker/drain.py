@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from downloads.models import DownloadFile, DownloadHistory, Status, WorkerLease
+from downloads.models import DownloadFile, DownloadHistory, Status
 from downloads.transfer import Fence
 from downloads.worker import heartbeat, host_pauses
 from downloads.worker.consumer import stopping
 from downloads.worker.installer import discard_unwanted, run_install
 from downloads.worker.lock import worker_lock
 from downloads.worker.reconcile import take_from_earlier_workers, take_stock
+from downloads.workers import WorkerLease
 from values.sizes import human_size
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from django.db import Error as DatabaseFailure
 from django.db import connections
 from django.db.models.functions import Now
 
-from downloads.models import Worker, WorkerState
+from downloads.workers import Worker, WorkerState
 from volumes import held_file
 
 log = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from activity.events import broadcast
 from activity.models import Activity
 from activity.socket_messages import ProgressNews
+from downloads.file_records import ModelFile
 from downloads.inventory import remote as facts
 from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
@@ -23,17 +24,7 @@ from downloads.inventory.knowledge import BROKEN, CONFLICT, Knowledge, is_here
 from downloads.inventory.local_copies import local_copies_of
 from downloads.inventory.scan import FoundFile, canonical
 from downloads.inventory.state import PENDING, contradicts, vouches
-from downloads.models import (
-    LOOK_AHEAD,
-    WAITING_REASONS,
-    Conflict,
-    DownloadFile,
-    DownloadHistory,
-    FileStatus,
-    ModelFile,
-    Status,
-    WorkerLease,
-)
+from downloads.models import LOOK_AHEAD, WAITING_REASONS, Conflict, DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.transfer import (
     UNFENCED,
     Facts,
@@ -55,6 +46,7 @@ from downloads.worker import heartbeat, host_pauses
 from downloads.worker.consumer import stopping
 from downloads.worker.db_retry import is_away, while_locked
 from downloads.worker.reconcile import bytes_kept, take_stock
+from downloads.workers import WorkerLease
 from settings_app.hub_token import hub_token
 from values.sizes import human_size
 from volumes.checksum import sha256_of

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from django.db import DatabaseError, InterfaceError, connection, connections
 
-from downloads.models import WorkerLease
 from downloads.transfer import Fence
 from downloads.worker import heartbeat
+from downloads.workers import WorkerLease
 
 log = logging.getLogger(__name__)
 

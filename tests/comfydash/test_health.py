@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.log import log_response
 
 from comfydash.health import healthz
-from downloads.models import Worker
+from downloads.workers import Worker
 
 pytestmark = pytest.mark.django_db
 

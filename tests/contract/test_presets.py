@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from downloads.models import RemoteFile, Status
+from downloads.file_records import RemoteFile
+from downloads.models import Status
 from tests.contract.caller import SHARED, A, B, Script, words
 from tests.downloads.makers import make_install
 from tests.presets.document_server import DocumentServer

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from downloads.models import DownloadFile, DownloadHistory, Status, WorkerState
+from downloads.models import DownloadFile, DownloadHistory, Status
 from downloads.queue_status import queue_status
 from downloads.worker import parked as waiting
 from downloads.worker.drain import drain_queue
+from downloads.workers import WorkerState
 from settings_app.hub_token import save_token
 from tests.downloads.conftest import hub, models  # noqa: F401 - fixtures
 from tests.downloads.makers import make_install

@@ -10,8 +10,9 @@ import threading
 import pytest
 from django.db import connections
 
+from downloads.file_records import ModelFile
 from downloads.inventory.free_space import missing_space
-from downloads.models import DownloadHistory, ModelFile, Status
+from downloads.models import DownloadHistory, Status
 from downloads.queue import enqueue, retry
 from downloads.worker import parked
 from downloads.worker.drain import drain_queue

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
-from downloads.models import ModelFile
 
 CATALOGUE = """
 metadata: {version: "1"}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from activity.models import Activity
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
-from downloads.models import DownloadFile, ModelFile
+from downloads.models import DownloadFile
 from downloads.transfer import TransferError
 from library.delete import Needed, NotThere, delete_file, delete_files, delete_partial, plan
 from tests.downloads.makers import make_install

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from downloads.models import ACTIVE, DownloadHistory, RemoteFile, Status
+from downloads.file_records import RemoteFile
+from downloads.models import ACTIVE, DownloadHistory, Status
 from presets.api import PresetsOut
 from tests.downloads.makers import make_install
 from tests.presets.document_server import DocumentServer

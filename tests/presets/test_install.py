@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from activity.models import Activity
-from downloads.models import DownloadHistory, RemoteFile, Status
+from downloads.file_records import RemoteFile
+from downloads.models import DownloadHistory, Status
 from downloads.queue import retry
 from presets.install import NotInstallable, UnknownPreset, install
 from tests.downloads.makers import make_install

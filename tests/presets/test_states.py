@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from downloads.models import ModelFile, RemoteFile, Status
+from downloads.file_records import ModelFile, RemoteFile
+from downloads.models import Status
 from presets.catalogue import catalogue
 from presets.states import PresetState, installed_presets_needing, preset_states
 from tests.downloads.makers import make_install

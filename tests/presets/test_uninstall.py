@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from activity.models import Activity
-from downloads.models import ModelFile, RemoteFile, Status
+from downloads.file_records import ModelFile, RemoteFile
+from downloads.models import Status
 from downloads.transfer import TransferError
 from presets.catalogue import catalogue
 from presets.uninstall import StillActive, plan_uninstall, uninstall

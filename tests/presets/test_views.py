@@ -14,7 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from activity.models import Activity
-from downloads.models import DownloadHistory, RemoteFile, Status
+from downloads.file_records import RemoteFile
+from downloads.models import DownloadHistory, Status
 from presets.catalogue import catalogue
 from presets.states import PresetState
 from tests.downloads.makers import make_install

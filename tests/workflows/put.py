@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from downloads.models import RemoteFile
+from downloads.file_records import RemoteFile
 from tests.presets.makers import put_model, safetensors, write_catalogue
 from tests.workflows.make import dump, entry, node, ui
 from workflowfiles import scan_bytes

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from activity.models import Activity
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
-from downloads.models import ModelFile
 from tests.workflows.put import judged, loader, put_model, safetensors
 from workflows.fix import CannotFix, fix
 

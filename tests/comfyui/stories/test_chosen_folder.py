@@ -12,10 +12,11 @@ from django.test import Client as Browser
 from comfyui import folders
 from comfyui.models import Report
 from comfyui.poller import Poller
+from downloads.file_records import ModelFile
 from downloads.inventory import free_space, scan
 from downloads.inventory.destinations import Destination, Destinations
 from downloads.inventory.scan import models_index
-from downloads.models import DownloadHistory, ModelFile
+from downloads.models import DownloadHistory
 from downloads.queue import enqueue
 from downloads.transfer import DiskSpace
 from downloads.worker.drain import drain_queue

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from activity.models import Activity
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
-from downloads.models import ModelFile, Status
+from downloads.models import Status
 from downloads.queue import enqueue
 from downloads.worker.drain import drain_queue
 from extension_points import WantedFile

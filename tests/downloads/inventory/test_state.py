@@ -7,10 +7,11 @@ import os
 
 import pytest
 
+from downloads.file_records import ModelFile, RemoteFile
 from downloads.inventory import scan
 from downloads.inventory.knowledge import HERE, UNVERIFIED, Knowledge
 from downloads.inventory.state import PENDING
-from downloads.models import ModelFile, RemoteFile, Status
+from downloads.models import Status
 from downloads.queue import enqueue
 from downloads.worker.drain import drain_queue
 from extension_points import WantedFile

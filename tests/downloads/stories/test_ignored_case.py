@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import pytest
 
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, Knowledge
 from downloads.inventory.scan import canonical, models_index, resolved
-from downloads.models import ModelFile, Status
+from downloads.models import Status
 from downloads.queue import enqueue
 from downloads.worker.drain import drain_queue
 from extension_points import WantedFile

@@ -8,12 +8,13 @@ import threading
 
 import pytest
 
+from downloads.file_records import ModelFile, RemoteFile
 from downloads.inventory import scan
 from downloads.inventory.keep_both import address_hash
 from downloads.inventory.knowledge import CONFLICT, HERE, MISSING, PARTIAL, UNVERIFIED, Knowledge, is_complete, is_here
 from downloads.inventory.scan import FoundFile
 from downloads.inventory.state import PENDING
-from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
+from downloads.models import DownloadHistory, Status
 from downloads.queue import enqueue, retry
 from downloads.worker.drain import drain_queue
 from extension_points import WantedFile

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from downloads.models import Worker
 from downloads.worker import heartbeat
+from downloads.workers import Worker
 
 pytestmark = pytest.mark.django_db
 

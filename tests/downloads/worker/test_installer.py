@@ -8,7 +8,8 @@ import threading
 import pytest
 
 from activity.models import Activity
-from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
+from downloads.file_records import ModelFile, RemoteFile
+from downloads.models import DownloadHistory, Status
 from downloads.queue import enqueue, retry
 from downloads.transfer import TransferError
 from downloads.worker import installer

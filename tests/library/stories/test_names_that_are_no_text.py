@@ -13,9 +13,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from activity.models import Activity
+from downloads.file_records import ModelFile
 from downloads.inventory import scan
 from downloads.inventory.scan import models_index
-from downloads.models import ModelFile
 from library.duplicates import search
 from library.models import DuplicateSearch, FileHash
 from tests.library.makers import begun, installed, model, put

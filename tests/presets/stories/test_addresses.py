@@ -12,8 +12,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from downloads import queue_page
+from downloads.file_records import ModelFile, RemoteFile
 from downloads.inventory import scan
-from downloads.models import DownloadFile, ModelFile, RemoteFile
+from downloads.models import DownloadFile
 from downloads.worker.drain import drain_queue
 from presets.catalogue import catalogue
 from presets.install import install

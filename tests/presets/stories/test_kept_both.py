@@ -14,8 +14,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
+from downloads.file_records import ModelFile, RemoteFile
 from downloads.inventory import scan
-from downloads.models import DownloadHistory, ModelFile, RemoteFile, Status
+from downloads.models import DownloadHistory, Status
 from presets.catalogue import catalogue
 from presets.states import PresetState, installed_presets_needing, preset_states
 from presets.uninstall import plan_uninstall, uninstall

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from downloads.models import ModelFile
+from downloads.file_records import ModelFile
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
 from tests.presets.makers import file, preset, write_catalogue

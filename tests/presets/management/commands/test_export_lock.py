@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from downloads.models import ModelFile, RemoteFile
+from downloads.file_records import ModelFile, RemoteFile
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
 from tests.presets.makers import put_model

@@ -10,7 +10,8 @@ from django.core.management.base import OutputWrapper
 from django.utils import timezone
 
 from activity.models import Activity
-from downloads.models import DownloadHistory, ModelFile
+from downloads.file_records import ModelFile
+from downloads.models import DownloadHistory
 from presets.follow import Report, watch
 from tests.fakehub import FakeHub
 from tests.presets.conftest import Run
