@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from downloads.file_records import ModelFile
 from downloads.models import DownloadFile, DownloadHistory, DownloadHistoryQuerySet
-from downloads.queue import cancel_rows, retry_rows
+from downloads.queue_several import cancel_rows, retry_rows
 from downloads.workers import Worker
 from webclient.url_policy import masked
 

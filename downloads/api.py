@@ -14,7 +14,7 @@ from activity.schemas import Problem
 from downloads import queue
 from downloads.bounded_json import with_short_texts
 from downloads.models import Conflict, DownloadHistory, Status, WrongState
-from downloads.queue import retry_failed
+from downloads.queue_several import retry_failed
 from downloads.queue_status import describe
 from downloads.transfer import TransferError
 

@@ -19,8 +19,9 @@ from downloads import queue as download_queue
 from downloads.inventory.destinations import Destinations
 from downloads.listing import History
 from downloads.models import Conflict, DownloadHistory, FileStatus, Status
-from downloads.queue import Outcome, failed, retry_failed
+from downloads.queue import Outcome, failed
 from downloads.queue_page import board, line_of, queue_button
+from downloads.queue_several import retry_failed
 from downloads.transfer import TransferError, reserved_bytes
 from settings_app import hub_token
 from settings_app.forms import TokenForm

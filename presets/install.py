@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from downloads.queue import Outcome, Wish, ask_for, enqueue_several, queued_before, token_sentence
+from downloads.queue import Outcome, ask_for, queued_before, token_sentence
+from downloads.queue_several import Wish, enqueue_several
 from downloads.transfer import TransferError
 from presets.catalogue import catalogue, wanted_files
 from presets.preset import Preset

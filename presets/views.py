@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from downloads.models import DownloadHistory
-from downloads.queue import Outcome, cancel_rows
+from downloads.queue import Outcome
 from downloads.queue_page import history_of
+from downloads.queue_several import cancel_rows
 from downloads.transfer import TransferError
 from downloads.views import came_from, tell_outcome, wished
 from presets import refresh as refreshing

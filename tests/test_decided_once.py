@@ -97,9 +97,9 @@ PLACES: list[tuple[Callable[[ast.AST], bool], set[str]]] = [
     (opens_connections, {"webclient.client", "comfyui.client"}),
     (asks_who_a_token_is, {"hosts.huggingface.tokens"}),
     # The import of the older dashboard writes ended rows.
-    (creates_installs, {"downloads.queue", "comfydash.recovery.older_dashboard"}),
+    (creates_installs, {"downloads.queue", "downloads.queue_several", "comfydash.recovery.older_dashboard"}),
     (parks_for_a_token, {"downloads.queue"}),
-    (changes_a_status, {"downloads.models", "downloads.queue"}),
+    (changes_a_status, {"downloads.models", "downloads.queue_several"}),
     (compares_with_a_record, {"downloads.inventory.state"}),
     # The engine's own hasher goes in step with what arrives.
     (hashes_a_file, {"volumes.checksum", "downloads.transfer.part.hasher"}),

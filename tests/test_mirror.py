@@ -58,6 +58,7 @@ COVERED_BY = {
     "downloads.inventory.knowledge": "downloads/inventory/test_state.py",
     "downloads.inventory.remote": "downloads/worker/test_parked.py",
     "downloads.listing": "downloads/test_views.py",
+    "downloads.queue_several": "downloads/stories/test_long_queue.py",
     "downloads.tasks": "downloads/worker/test_parked.py",
     "downloads.transfer.background": "downloads/transfer/test_fetch.py",
     "downloads.transfer.errors": "downloads/transfer/test_fetch.py",

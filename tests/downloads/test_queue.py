@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from downloads.models import ACTIVE, DownloadHistory, Status, WrongState
-from downloads.queue import enqueue, retry, retry_failed
+from downloads.queue import enqueue, retry
+from downloads.queue_several import retry_failed
 from extension_points import WantedFile
 from tests.downloads.makers import make_install
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from activity.models import Activity
 from downloads.models import DownloadHistory, Status
-from downloads.queue import retry_failed
+from downloads.queue_several import retry_failed
 from downloads.queue_status import queue_head
 from settings_app.administrator import administrator
 from tests.downloads.makers import make_install, make_many
