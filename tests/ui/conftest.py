@@ -10,6 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,20 +113,21 @@ def offers(hub: FakeHub, workspace: Path) -> Offers:
     return offers
 
 
-@pytest.fixture(scope="session")
-def server(hub: FakeHub, offers: Offers, workspace: Path) -> Iterator[Serve]:
-    environment = {
-        "HF_ENDPOINT": hub.url,
-        "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
-        "COMFYDASH_PASSWORD": PASSWORD,
-        "COMFYDASH_API_KEY": API_KEY,
-        "HF_TOKEN": "",
-    }
-    with serving(workspace, **environment) as serve:
+@contextmanager
+def dashboard(hub: FakeHub, offers: Offers, workspace: Path, **environment: str) -> Iterator[Serve]:
+    """Pages and worker beside the fake Hub; ``environment`` says who is let in."""
+    beside = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "", "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on"}
+    with serving(workspace, **beside, COMFYDASH_API_KEY=API_KEY, **environment) as serve:
         serve.wait_until_healthy()
         offers.server = serve
         yield serve
         serve.stop()
+
+
+@pytest.fixture(scope="session")
+def server(hub: FakeHub, offers: Offers, workspace: Path) -> Iterator[Serve]:
+    with dashboard(hub, offers, workspace, COMFYDASH_PASSWORD=PASSWORD) as serve:
+        yield serve
 
 
 @pytest.fixture(scope="module")

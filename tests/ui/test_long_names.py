@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.comfydash.serving import Serve, serving
+from tests.comfydash.serving import Serve
 from tests.fakehub import FakeHub
 from tests.presets.makers import safetensors
-from tests.ui.conftest import API_KEY, Offers, Visit
+from tests.ui.conftest import Offers, Visit, dashboard
 from tests.ui.test_looks import overhang
 from tests.workflows.make import node, ui
 
@@ -104,18 +104,8 @@ def server(hub: FakeHub, offers: Offers, workspace: Path) -> Iterator[Serve]:
     ]
     (workflows / f"{FILE}.json").write_text(json.dumps(ui(*needs)))
     (workflows / f"{FILE}cut.json").write_text("{")
-    environment = {
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": "",
-        "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
-        "COMFYDASH_AUTH": "off",
-        "COMFYDASH_API_KEY": API_KEY,
-    }
-    with serving(workspace, **environment) as serve:
-        serve.wait_until_healthy()
-        offers.server = serve
+    with dashboard(hub, offers, workspace, COMFYDASH_AUTH="off") as serve:
         yield serve
-        serve.stop()
 
 
 @pytest.fixture(scope="module")

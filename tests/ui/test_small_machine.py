@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.comfydash.serving import Serve, serving, wait_for
+from tests.comfydash.serving import Serve, wait_for
 from tests.fakecomfy import FakeComfy
 from tests.fakehub import FakeHub
 from tests.presets.makers import safetensors
-from tests.ui.conftest import API_KEY, Offers, Visit
+from tests.ui.conftest import Offers, Visit, dashboard
 from tests.ui.test_looks import overhang, violations
 from tests.workflows.make import png
 
@@ -48,21 +48,9 @@ def server(hub: FakeHub, offers: Offers, comfy: FakeComfy, workspace: Path) -> I
         file = workspace / "models" / f"{name}.safetensors"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(safetensors(MB, fill=number + 1))
-    environment = {
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": "",
-        "COMFYUI_URL": comfy.url,
-        "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
-        "COMFYDASH_AUTH": "off",
-        "COMFYDASH_API_KEY": API_KEY,
-        "COMFYDASH_DISK_QUOTA": "4500kB",
-        "COMFYDASH_DISK_RESERVE": "0",
-    }
-    with serving(workspace, **environment) as serve:
-        serve.wait_until_healthy()
-        offers.server = serve
+    small = {"COMFYDASH_DISK_QUOTA": "4500kB", "COMFYDASH_DISK_RESERVE": "0"}
+    with dashboard(hub, offers, workspace, COMFYUI_URL=comfy.url, COMFYDASH_AUTH="off", **small) as serve:
         yield serve
-        serve.stop()
 
 
 @pytest.fixture(scope="module")

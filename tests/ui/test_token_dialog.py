@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.comfydash.serving import Serve, serving
+from tests.comfydash.serving import Serve
 from tests.fakehub import FakeHub
-from tests.ui.conftest import API_KEY, Offers, Visit
+from tests.ui.conftest import Offers, Visit, dashboard
 
 SAVED = "The token is saved. What waited for it starts by itself."
 
@@ -27,18 +27,8 @@ def offers(hub: FakeHub, workspace: Path) -> Offers:
 
 @pytest.fixture(scope="module")
 def server(hub: FakeHub, offers: Offers, workspace: Path) -> Iterator[Serve]:
-    environment = {
-        "HF_ENDPOINT": hub.url,
-        "HF_TOKEN": "",
-        "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
-        "COMFYDASH_AUTH": "off",
-        "COMFYDASH_API_KEY": API_KEY,
-    }
-    with serving(workspace, **environment) as serve:
-        serve.wait_until_healthy()
-        offers.server = serve
+    with dashboard(hub, offers, workspace, COMFYDASH_AUTH="off") as serve:
         yield serve
-        serve.stop()
 
 
 @pytest.fixture(scope="module")
