@@ -9,6 +9,7 @@ import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Mapping
+from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -220,8 +221,9 @@ class WebClient:
             except (*NETWORK_ERRORS, ValueError) as error:  # ValueError: requests' and urllib3's, over odd addresses
                 if self.sockets.closed:
                     raise Stopped from None
-                # A kept connection that the server has closed meanwhile says nothing about the server.
-                if self.sockets.mine.fresh or not _was_dropped(error):
+                # A kept connection that was closed meanwhile, or carries what belongs to no answer, says nothing about
+                # the server.
+                if self.sockets.mine.fresh or not _is_unusable(error):
                     raise explain(error, url) from error
         raise AssertionError("the last try counts as fresh")
 
@@ -322,8 +324,9 @@ def explain(error: Exception, url: str) -> TransferError:
     return Transient(f"The connection to {host} broke. It is tried again and continues where it stopped.")
 
 
-def _was_dropped(error: Exception) -> bool:
-    return any(isinstance(cause, ConnectionResetError | BrokenPipeError) for cause in _causes(error))
+def _is_unusable(error: Exception) -> bool:
+    unusable = ConnectionResetError | BrokenPipeError | HTTPException
+    return any(isinstance(cause, unusable) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

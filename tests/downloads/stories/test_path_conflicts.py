@@ -196,7 +196,7 @@ def test_a_path_that_is_taken_while_it_is_fetched_is_the_same_question_and_nothi
     again = retry(row, wish)
     drain_queue()
 
-    assert finished(again) == (Status.COMPLETED, "")
+    assert finished(again) == (Status.COMPLETED, ""), again.error_message
     assert hub.sent("one.safetensors") == sent
     assert ((models / PATH).read_bytes() == theirs) == (wish == "keep_both")
     assert state(file.url) == HERE

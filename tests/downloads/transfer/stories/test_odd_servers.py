@@ -80,6 +80,13 @@ def closes_when_a_kept_connection_is_used_again(talk: Talk) -> None:
     talk.send_file()
 
 
+def answers_with_rubbish_when_a_kept_connection_is_used_again(talk: Talk) -> None:
+    if talk.of_connection:
+        talk.sock.sendall(b"rubbish that belongs to no answer\r\n\r\n")
+        talk.hang_up()
+    talk.send_file()
+
+
 def ends_its_chunks_with_trailers(talk: Talk) -> None:
     start, end = talk.asked or (0, SIZE)
     body = talk.server.data[start:end]
@@ -193,6 +200,7 @@ ROWS = [
     Row(adds_rubbish_after_each_answer, attempts=1),
     Row(closes_after_each_answer, attempts=1),
     Row(closes_when_a_kept_connection_is_used_again, attempts=1),
+    Row(answers_with_rubbish_when_a_kept_connection_is_used_again, attempts=1),
     Row(ends_its_chunks_with_trailers, attempts=1),
     Row(packs_what_was_asked_as_it_is, attempts=1),
     Row(packs_in_a_way_nobody_asked_for, reason="error", says="compressed (compress)"),
