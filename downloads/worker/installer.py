@@ -24,7 +24,16 @@ from downloads.inventory.knowledge import BROKEN, CONFLICT, Knowledge, is_here
 from downloads.inventory.local_copies import local_copies_of
 from downloads.inventory.scan import FoundFile, canonical
 from downloads.inventory.state import PENDING, contradicts, vouches
-from downloads.models import LOOK_AHEAD, WAITING_REASONS, Conflict, DownloadFile, DownloadHistory, FileStatus, Status
+from downloads.models import (
+    ENDED_FILES,
+    LOOK_AHEAD,
+    WAITING_REASONS,
+    Conflict,
+    DownloadFile,
+    DownloadHistory,
+    FileStatus,
+    Status,
+)
 from downloads.transfer import (
     UNFENCED,
     Facts,
@@ -471,7 +480,7 @@ class Install:
         if wait < LONG_PAUSE or now - self._looked < LOOK_INTERVAL:
             return False
         self._looked = now
-        urls = [file.url for file in self.files if file.status not in host_pauses.ENDED_FILES]
+        urls = [file.url for file in self.files if file.status not in ENDED_FILES]
         if len({host_pauses.host_of(url) for url in urls}) != 1:
             return False  # nobody knows which of them asked for it
         host_pauses.note(urls[0], wait)
@@ -481,7 +490,7 @@ class Install:
     def _totals(self) -> dict[str, int]:
         self.row.bytes_done = sum(file.bytes_done for file in self.files)
         self.row.bytes_total = sum(max(file.bytes_total, file.bytes_done) for file in self.files)
-        self.row.files_completed = sum(file.status in {FileStatus.COMPLETED, FileStatus.SKIPPED} for file in self.files)
+        self.row.files_completed = sum(file.status in ENDED_FILES for file in self.files)
         return {name: getattr(self.row, name) for name in ("bytes_done", "bytes_total", "files_completed")}
 
     def _write_totals(self) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,34 +21,13 @@ from downloads.worker.redis_queue import RedisQueue
 from tests.comfydash.serving import Serve, serving, wait_for
 from tests.comfydash.stories.test_socket import CATALOGUE, KEY
 from tests.fakehub import FakeHub
-from tests.scale.conftest import _free_port, _wait_for_port
+from tests.scale.redis_server import RedisServer
 from tests.scale.tcp_proxy import TcpProxy
 from values.kept import Kept
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 BEARER = {"Authorization": f"Bearer {KEY}"}
 MINUTE = 60  # seconds after which a wait counts as one without an end
-
-
-class RedisServer:
-    """One that a test may stop, kill and start again."""
-
-    def __init__(self) -> None:
-        self.port = _free_port()
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=tempfile.gettempdir(),
-        )
-        _wait_for_port(self.port)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(20)
 
 
 @pytest.fixture(scope="module")
