@@ -130,6 +130,7 @@ class DownloadHistory(models.Model):
             models.Index(fields=["-queued_at"], name="download_newest"),
             # Of a history of years only these are looked at: what went wrong and was not tried again, and the queue.
             models.Index(fields=["status", "-id"], condition=Q(is_latest=True), name="download_latest"),
+            models.Index(fields=["preset_id"], condition=Q(is_latest=True), name="download_latest_of_id"),
             models.Index(
                 fields=["position", "id", "status"],
                 condition=Q(status__in=[s.value for s in ACTIVE]),

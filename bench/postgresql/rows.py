@@ -16,6 +16,8 @@ TIDY_UP = (
     "DELETE FROM download_history WHERE id > {last}",
     "UPDATE download_history SET status = 'queued', position = id WHERE id > {history} "
     "AND (status <> 'queued' OR position <> id)",
+    "UPDATE download_history SET is_latest = TRUE WHERE NOT is_latest "
+    "AND id IN (SELECT MAX(id) FROM download_history GROUP BY preset_id)",
 )
 
 
@@ -75,6 +77,7 @@ def fill(queued: int, history: int, activities: int) -> None:
                 for row in rows
             ],
         )
+    DownloadHistory.find_latest()
     kinds = [Activity.Type.DOWNLOAD, Activity.Type.GENERATION]
     for first in range(0, activities, BATCH):
         insert(

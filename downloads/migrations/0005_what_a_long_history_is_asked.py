@@ -29,6 +29,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="downloadhistory",
             index=models.Index(
+                fields=["preset_id"], condition=models.Q(("is_latest", True)), name="download_latest_of_id"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="downloadhistory",
+            index=models.Index(
                 fields=["position", "id", "status"],
                 condition=models.Q(("status__in", ["queued", "downloading", "paused", "waiting"])),
                 name="download_place",

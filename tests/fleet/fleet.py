@@ -91,8 +91,17 @@ class Worker:
 
 
 class Fleet:
-    def __init__(self, folder: Path, installs: int, workers: int = 2, *, size: int = 6_000_000) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        installs: int,
+        workers: int = 2,
+        *,
+        size: int = 6_000_000,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         """``installs`` presets of one file each; every third one is of a host that promises no SHA-256."""
+        self.lease_seconds = lease_seconds
         self.folder, self.workspace = folder, folder / "workspace"
         self.models = self.workspace / "models/checkpoints"
         for made in (self.models, self.workspace / "config"):
@@ -127,7 +136,7 @@ class Fleet:
             "COMFYDASH_SECRET_KEY": "fleet " * 12,
             "COMFYDASH_API_KEY": KEY,
             "COMFYDASH_ALLOW_PRIVATE_HOSTS": "on",
-            "COMFYDASH_LEASE_SECONDS": str(LEASE_SECONDS),
+            "COMFYDASH_LEASE_SECONDS": str(self.lease_seconds),
             "HF_ENDPOINT": self.hub.url,
         }
 

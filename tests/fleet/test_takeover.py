@@ -67,6 +67,26 @@ def test_a_worker_that_froze_right_before_the_rename_publishes_nothing_and_write
     assert not fleet.faults()
 
 
+def test_a_worker_that_was_killed_takes_its_own_lease_back_at_once_and_nobody_else_does(tmp_path):
+    with Fleet(tmp_path, installs=1, lease_seconds=10 * SECONDS) as fleet:
+        first, second = fleet.workers
+        gate = fleet.hub.gate(fleet.files["P0"], at_byte=3_000_000)
+        first.start()
+        fleet.install("P0")
+        assert gate.reached.wait(SECONDS)
+        first.kill()
+        second.start()
+        wait_for(lambda: len(fleet.rows("SELECT 1 FROM worker")) == 2, SECONDS, "the second one looks")
+        assert fleet.row("P0")["status"] == "downloading"
+
+        fleet.hub.heal()
+        first.start()
+        wait_for(lambda: fleet.row("P0")["status"] == "failed", SECONDS, "it is found interrupted")
+        fleet.bring_all()
+        assert set(fleet.takings()[:2]) == {first.name}
+        assert not fleet.faults()
+
+
 def test_an_install_that_was_just_claimed_outlives_a_restart_of_postgresql(fleet):
     first = fleet.workers[0]
     (first.stage / "armed").write_text("after downloads.models.DownloadHistory.claim_next")
