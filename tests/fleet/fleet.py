@@ -128,6 +128,7 @@ class Fleet:
         self.transfers.clear()
         ledger.do(self.postgres.own_url, "UPDATE download_history SET status = 'cancelled' WHERE status <> 'completed'")
         ledger.do(self.postgres.own_url, "UPDATE worker_lease SET holder = ''")
+        ledger.do(self.postgres.own_url, "DELETE FROM worker")
         ledger.do(self.postgres.own_url, "DELETE FROM fleet_ledger")
         self.files = dict(itertools.islice(self._unused, installs))
         assert len(self.files) == installs, "more stories than presets were made for"
@@ -165,6 +166,10 @@ class Fleet:
         """That every open page is to hear of."""
         theme = "light" if self.ask("GET", "/settings")["theme"] == "dark" else "dark"
         self.ask("PATCH", "/settings", json={"key": "theme", "value": theme})
+
+    def age_the_workers(self, seconds: int) -> None:
+        """As if they had not been seen for so long."""
+        ledger.do(self.postgres.own_url, f"UPDATE worker SET seen_at = seen_at - interval '{seconds} seconds'")
 
     def wait_for_status(self, name: str, *wanted: str) -> str:
         wait_for(lambda: self.row(name)["status"] in wanted, SECONDS, f"{name} is {' or '.join(wanted)}")
