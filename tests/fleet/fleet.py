@@ -180,16 +180,19 @@ class Fleet:
 
     def bring_all(self) -> None:
         """Until every install is completed; those that were interrupted are retried."""
+        left = self._left()
+        while left:
+            before = len(left)
+            wait_for(lambda before=before: len(self._left()) < before, SECONDS, f"one more of {left} completed")
+            left = self._left()
 
-        def done() -> bool:
-            states = {name: self.row(name) for name in self.files}
-            for name, row in states.items():
-                if row["status"] == "failed":
-                    assert row["reason"] == "interrupted", (name, row)
-                    self.ask("POST", f"/presets/{name}/retry")
-            return all(row["status"] == "completed" for row in states.values())
-
-        wait_for(done, SECONDS, "every install completed")
+    def _left(self) -> list[str]:
+        states = {name: self.row(name) for name in self.files}
+        for name, row in states.items():
+            if row["status"] == "failed":
+                assert row["reason"] == "interrupted", (name, row)
+                self.ask("POST", f"/presets/{name}/retry")
+        return [name for name, row in states.items() if row["status"] != "completed"]
 
     # --- what is so ------------------------------------------------------------------------------------------------
 
