@@ -180,11 +180,11 @@ class Fleet:
 
     def bring_all(self) -> None:
         """Until every install is completed; those that were interrupted are retried."""
-        left = self._left()
-        while left:
-            before = len(left)
-            wait_for(lambda before=before: len(self._left()) < before, SECONDS, f"one more of {left} completed")
-            left = self._left()
+        while left := self._left():
+            self._wait_for_less(left)
+
+    def _wait_for_less(self, left: list[str]) -> None:
+        wait_for(lambda: len(self._left()) < len(left), SECONDS, f"one more of {left} completed")
 
     def _left(self) -> list[str]:
         states = {name: self.row(name) for name in self.files}
