@@ -24,7 +24,7 @@ from bench.machine import ROOT, Dashboard, dashboard
 from bench.postgresql.rows import PRESETS, TIDY_UP
 from bench.transfer.measure import Server
 from tests.fleet.postgresql import PostgresServer
-from tests.scale.redis_server import RedisServer
+from tests.fleet.redis_server import RedisServer
 
 PASSWORD = "bench-password-1"
 SECRET = "bench " * 12

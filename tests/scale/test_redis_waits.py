@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,13 +23,34 @@ from downloads.worker.redis_queue import RedisQueue
 from tests.comfydash.serving import Serve, serving, wait_for
 from tests.comfydash.stories.test_socket import CATALOGUE, KEY
 from tests.fakehub import FakeHub
-from tests.scale.redis_server import RedisServer
+from tests.scale.conftest import _free_port, _wait_for_port
 from tests.scale.tcp_proxy import TcpProxy
 from values.kept import Kept
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 BEARER = {"Authorization": f"Bearer {KEY}"}
 MINUTE = 60  # seconds after which a wait counts as one without an end
+
+
+class RedisServer:
+    """One that a test may stop, kill and start again."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=tempfile.gettempdir(),
+        )
+        _wait_for_port(self.port)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(20)
 
 
 @pytest.fixture(scope="module")
@@ -115,18 +138,28 @@ def test_a_redis_that_is_far_away_is_as_good_as_one_beside(proxy: TcpProxy) -> N
     queue = RedisQueue("far", url(proxy))
     wait_for(lambda: sent_and_received(queue, b"news"), MINUTE)
 
-    async def story() -> list[int]:
+    async def story() -> int:
         layer = RedisLayer(url(proxy))
         channel = await layer.new_channel()
         await layer.group_add("far", channel)
+        before = proxy.accepted
         for number in range(5):
-            await layer.group_send("far", {"type": "news", "number": number})
-        async with asyncio.timeout(MINUTE):
-            heard = [(await layer.receive(channel))["number"] for _ in range(5)]
+            await send_until_heard(layer, channel, number)
         await layer.close_pools()
-        return heard
+        return proxy.accepted - before
 
-    assert asyncio.run(story()) == list(range(5))
+    assert asyncio.run(story()) <= 2  # one that sends and one that receives
+
+
+async def send_until_heard(layer: RedisLayer, channel: str, number: int) -> None:
+    """What a busy machine does not send in time is dropped."""
+    receiving = asyncio.ensure_future(layer.receive(channel))
+    async with asyncio.timeout(MINUTE):
+        while not receiving.done() or receiving.result()["number"] != number:
+            if receiving.done():
+                receiving = asyncio.ensure_future(layer.receive(channel))
+            await layer.group_send("far", {"type": "news", "number": number})
+            await asyncio.wait([receiving], timeout=0.5)
 
 
 @pytest.mark.django_db
