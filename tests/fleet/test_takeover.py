@@ -75,7 +75,7 @@ def test_a_worker_that_was_killed_takes_its_own_lease_back_at_once_and_nobody_el
     first, second = fleet.workers
     fleet.hub.total_speed = 300_000
     first.start(**for_ages)
-    fleet.install(one)
+    fleet.install(*fleet.files)
     fleet.wait_for_bytes(one)
     before = len(fleet.takings())
     first.kill()
