@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from downloads.transfer.disk.confined import (
     writing,
 )
 from downloads.transfer.part import journal as state
+from downloads.transfer.part.buffers import Buffer
 from downloads.transfer.part.journal import Identity
 from downloads.transfer.part.names import (
     LINK_SUFFIX,
@@ -175,7 +176,7 @@ class Partial:
         self.extents = Extents()
         self._synced = Extents()
         self.identity = Identity()
-        self.at_front: Callable[[int, Sequence[bytes], int], None] | None = None
+        self.at_front: Callable[[int, Buffer], None] | None = None
         self._writers = 0
         self._unnoted = 0
         self._unsynced = 0
@@ -293,8 +294,8 @@ class Partial:
 
     # --- bytes ---------------------------------------------------------------------------------------------------
 
-    def write(self, generation: int, offset: int, buffers: Sequence[bytes], length: int) -> bool:
-        """Put buffers of `length` bytes in all at offset; False when it was closed, started over or lost meanwhile."""
+    def write(self, generation: int, offset: int, buffer: Buffer) -> bool:
+        """Put what fills the buffer at offset; False when it was closed, started over or lost meanwhile."""
         with self.advanced:
             if self._closed or generation != self.generation or not self.fence.holds():
                 return False
@@ -302,7 +303,7 @@ class Partial:
         written = 0
         try:
             with writing(self.place), at_any_offset(self.place):
-                written = self._put(offset, buffers, length)
+                written = self._put(offset, buffer.data)
         finally:
             with self.advanced:
                 self._writers -= 1
@@ -310,8 +311,8 @@ class Partial:
                 self.extents.add(offset, offset + written)
                 self._unnoted += written
                 self._unsynced += written
-                if self.at_front and offset == front and written == length:
-                    self.at_front(offset, buffers, length)
+                if self.at_front and offset == front and written == buffer.filled:
+                    self.at_front(offset, buffer)
                 if self.extents.front != front or self._writers == 0:
                     self.advanced.notify_all()  # before the note: that may fail, and somebody waits for the last writer
                 if self._unnoted >= NOTE_EVERY:
@@ -325,12 +326,10 @@ class Partial:
             self._unnoted = self._unsynced = size
             self.advanced.notify_all()
 
-    def _put(self, offset: int, buffers: Sequence[bytes], length: int) -> int:
-        done = os.pwritev(self.handle, buffers, offset)
-        if done < length:  # a signal, or a disk that has just become full: the rest says which
-            rest = memoryview(b"".join(buffers))
-            while done < length:
-                done += os.pwrite(self.handle, rest[done:], offset + done)
+    def _put(self, offset: int, data: memoryview) -> int:
+        done = 0
+        while done < len(data):  # more than once: a signal, or a disk that has just become full
+            done += os.pwritev(self.handle, [data[done:]], offset + done)
         return done
 
     def read_into(self, buffer: memoryview, offset: int) -> int:

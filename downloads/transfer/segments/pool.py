@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
+from downloads.transfer.part.buffers import LARGEST, Buffers
 from downloads.transfer.part.file import Partial
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.segments.connection import Connection
@@ -40,6 +41,7 @@ class ConnectionPool:
         self.options, self.limit, self.tuner, self.whole = options, limit, tuner, whole
         self.name = partial.path.rpartition("/")[2]
         self.generation = partial.generation
+        self.buffers = Buffers(source.facts.size or LARGEST)
         self.plan = Plan(partial.extents.missing(source.facts.size or 0))
         self.ended_at: int | None = None  # where a whole file turned out to end
         self.connections: list[Connection] = []
