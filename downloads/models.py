@@ -497,6 +497,11 @@ class DownloadFile(models.Model):
         return bool(DownloadFile.objects.filter(pk=self.pk, download__in=row.own()).update(**values))
 
     @property
+    def waits_for_disk(self) -> bool:
+        """What is said of a file that moves, and is not tried again, is that what arrived is still being written."""
+        return bool(self.error) and self.status in {FileStatus.DOWNLOADING, FileStatus.VERIFYING}
+
+    @property
     def progress(self) -> float:
         """Percent, 0 to 100."""
         if self.status in {FileStatus.COMPLETED, FileStatus.SKIPPED}:

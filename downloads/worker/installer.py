@@ -531,9 +531,11 @@ class Install:
             "files_total": self.row.files_total,
             "connections": progress.connections,
         }
+        if progress.error:
+            event["error"] = progress.error
         if progress.status == "retrying":
             event["attempt"], event["max_attempts"] = progress.attempt, progress.max_attempts
-            event["retry_in"], event["error"] = round(progress.retry_in), progress.error
+            event["retry_in"] = round(progress.retry_in)
         broadcast(event)
 
     def _report_warnings(self) -> None:

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -44,6 +45,10 @@ from volumes.files import recover, rename_over, sync_file, sync_folder
 from volumes.locks import lock_open_file
 from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
 
+MOST_UNSYNCED = 128 << 20  # bytes; what is written and not on the platter has to get there before all ends
+LEAST_UNSYNCED = 8 << 20
+SYNC_SECONDS = 0.5  # that a disk should take for them: a pause has to be heard within a second
+POLL_SECONDS = 0.05
 NOTE_EVERY = 4 << 20  # bytes written between two lines of the journal: what a kill -9 can cost
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -180,6 +185,8 @@ class Partial:
         self._writers = 0
         self._unnoted = 0
         self._unsynced = 0
+        self._syncing = 0
+        self.most_unsynced = MOST_UNSYNCED
         self._journaled = 0
         self._closed = False
         with writing(self.place):
@@ -361,20 +368,34 @@ class Partial:
         """Bring what is written to the platter, then say so."""
         with self.advanced:
             there, generation = Extents(self.extents), self.generation
-            self._unsynced = 0
+            self._syncing, self._unsynced = self._unsynced, 0
         if there == self._synced:
             return
         with writing(self.place):
-            flush_data(self.handle)
+            started = time.monotonic()
+            self.flush()
             with self.advanced:
+                if self._syncing:
+                    self.most_unsynced = unsynced_allowed(self._syncing, time.monotonic() - started)
+                self._syncing = 0
+                self.advanced.notify_all()
                 if generation == self.generation and not self._closed:
                     self._synced = there
                     self._append(state.synced_line(there))
 
-    def wait_unsynced(self, count: int, seconds: float, stopped: Callable[[], bool]) -> None:
-        """Wait until `count` bytes were written since the last sync, at most `seconds`, or until stopped."""
+    def flush(self) -> None:
+        flush_data(self.handle)
+
+    def wait_unsynced(self, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Wait until a sync is due: half of what may wait is there, or `seconds` have gone by. Or until stopped."""
         with self.advanced:
-            self.advanced.wait_for(lambda: self._unsynced >= count or stopped(), seconds)
+            self.advanced.wait_for(lambda: self._unsynced >= self.most_unsynced // 2 or stopped(), seconds)
+
+    def wait_for_disk(self, leaving: Callable[[], bool]) -> None:
+        """Hold up who writes while the disk is behind, so that neither the end nor a pause has to wait for it long."""
+        with self.advanced:
+            while self._unsynced + self._syncing > self.most_unsynced and not (leaving() or self._closed):
+                self.advanced.wait(POLL_SECONDS)
 
     def _append(self, line: bytes) -> None:
         with writing(self.place):
@@ -465,6 +486,11 @@ class Partial:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def unsynced_allowed(count: int, seconds: float) -> int:
+    """Bytes that may wait for a disk which took so many seconds for `count`: as many as it takes in SYNC_SECONDS."""
+    return max(LEAST_UNSYNCED, min(MOST_UNSYNCED, int(count / max(seconds, 0.001) * SYNC_SECONDS)))
 
 
 def _open_to_write(root: Path, path: str, flags: int) -> int:

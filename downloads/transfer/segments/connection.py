@@ -56,6 +56,7 @@ class Connection:
         self.received = 0  # bytes
         self.throughput = Throughput()
         self.slow_since = time.monotonic()
+        self.writing_since: float | None = None  # None while it waits for the network
         self._restarting = False
         self._response: requests.Response | None = None
 
@@ -192,6 +193,7 @@ class Connection:
             self._write(segment, buffer)
 
     def _write(self, segment: Segment, buffer: Buffer) -> None:
+        self.writing_since = time.monotonic()
         try:
             if not buffer.filled:
                 return
@@ -200,9 +202,11 @@ class Connection:
                     sniff(bytes(buffer.data[:SNIFFED]), self.pool.name)
             if self.pool.partial.write(self.pool.generation, segment.position, buffer):
                 segment.position += buffer.filled
+                self.pool.partial.wait_for_disk(self.leaving.is_set)
             else:
                 self.leaving.set()
         finally:
+            self.writing_since = None
             buffer.release()
 
     def _close(self) -> None:
