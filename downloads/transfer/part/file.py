@@ -355,9 +355,10 @@ class Partial:
     # --- the journal ---------------------------------------------------------------------------------------------
 
     def note(self) -> None:
-        """Say in the journal what is written."""
+        """Say in the journal what is written. Where the disk is busy writers do, every NOTE_EVERY bytes: a line would
+        wait behind what they write, and so would whoever asks for it."""
         with self.advanced:
-            if self._unnoted and not self._closed:
+            if self._unnoted and not self._closed and not self._writers:
                 self._note()
 
     def _note(self) -> None:
