@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.signals import connection_created
 from django.test.utils import CaptureQueriesContext
 
 from activity.models import Activity
@@ -234,15 +235,18 @@ def test_what_is_known_of_many_files_is_asked_and_written_for_all_of_them_at_onc
     assert not of_each, of_each
 
 
-def test_only_the_thread_of_the_install_asks_the_database(hub: FakeHub, models: Path) -> None:
+def test_only_the_thread_of_the_install_opens_the_database(hub: FakeHub, models: Path) -> None:
     threads = set()
 
-    def note(execute: Any, *args: Any) -> Any:
-        threads.add(threading.get_ident())
-        return execute(*args)
+    def note(**news: Any) -> None:
+        threads.add(threading.current_thread())
 
     row = install(*small_files(hub, 12))
-    with connection.execute_wrapper(note):
+    connection.close()
+    connection_created.connect(note)
+    try:
         drain_queue()
+    finally:
+        connection_created.disconnect(note)
     assert finished(row) == (Status.COMPLETED, "")
-    assert threads == {threading.get_ident()}
+    assert threads == {threading.current_thread()}
