@@ -10,8 +10,8 @@ from __future__ import annotations
 import threading
 
 from django.db import transaction
-from django.utils import timezone
 
+from activity.database_clock import database_now
 from downloads.file_records import ModelFile
 from downloads.inventory.destinations import Destination
 from downloads.inventory.state import PENDING
@@ -75,7 +75,7 @@ def _record_if_wanted(state: InstallState, asking: list[Asking], replacing: set[
     with transaction.atomic():
         if not state.row.beat():
             return False
-        now = timezone.now()
+        now = database_now()
         ModelFile.record(
             ModelFile(
                 path=one.file.path,

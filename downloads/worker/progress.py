@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
+from activity.database_clock import database_now
 from activity.events import broadcast
 from activity.socket_messages import ProgressNews
 from downloads.models import LOOK_AHEAD, DownloadFile, DownloadHistory, FileStatus, Status
@@ -90,10 +90,10 @@ class InstallProgress:
     def _beat(self, seen: Seen) -> bool:
         """The progress write, which is also how pause and cancel are heard. A locked database fails no transfer."""
         held_up = _all_wait(seen)
-        retry_at = timezone.now() + timedelta(seconds=held_up.retry_in) if held_up else None
         attempts = max((progress.attempt for progress in seen.values()), default=self.row.attempts)
         why = held_up.error if held_up else ""
         try:
+            retry_at = database_now() + timedelta(seconds=held_up.retry_in) if held_up else None
             if not self.state.beat(attempts=attempts, retry_at=retry_at, error_message=why):
                 return False
             if held_up and (hub_token() != self._token or self._steps_aside(held_up.retry_in)):
