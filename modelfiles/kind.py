@@ -26,7 +26,10 @@ from modelfiles.kinds import (
 from modelfiles.kinds.names import MOST_TENSORS, Names
 from modelfiles.kinds.rules import Kind
 
+__all__ = ["Kind", "NeedsBytes", "kind_by_reading", "kind_of", "kind_of_start"]
+
 UNKNOWN = "unknown"
+FIRST_READ = 2**18  # bytes; of safetensors files 93 % have their whole header in them
 MOST_HEADER = 16_000_000  # bytes; real ones have up to 3 MB, with the longest metadata
 # Who carries another's keys is asked for before it.
 TESTS: tuple[Callable[[Names], Kind | None], ...] = (
@@ -77,6 +80,20 @@ def kind_of_start(start: bytes, size: int) -> Kind | NeedsBytes:
     if header.count > MOST_HEADER:
         return _unknown(f"its header is larger than {MOST_HEADER // 1_000_000} MB")
     return header
+
+
+def kind_by_reading(read: Callable[[int], bytes], size: int, most: int = MOST_HEADER) -> Kind:
+    """Like kind_of_start; ``read(n)`` answers the first n bytes of the file. Never asks for more than ``most``."""
+    answer = kind_of_start(read(min(FIRST_READ, size, most)), size)
+    while isinstance(answer, NeedsBytes):
+        wanted = answer.count
+        if wanted > most:
+            return _unknown(f"its header is larger than {most // 1000} kB")
+        start = read(wanted)
+        if len(start) < wanted:
+            return _unknown("its header could not be read")
+        answer = kind_of_start(start, size)
+    return answer
 
 
 def _unknown(why: str) -> Kind:

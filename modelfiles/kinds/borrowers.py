@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from modelfiles.kinds.loras import is_adapter_name
 from modelfiles.kinds.names import Names
 from modelfiles.kinds.rules import Kind, first_that_fits, rules_of
-from modelfiles.kinds.unet import text_base
 
 PREFIXES = ("", "module.", "model.", "unet.")
 
@@ -48,7 +49,7 @@ BEFORE_CHECKPOINTS = (
     _patch("sdxl", "control_model.input_hint_block", "diffusion_model.project_modules"),
     rules_of("controlnet")("sd1", "control_model.zero_convs.*", "control_model.input_hint_block"),
     # LTX 2 puts what leads from the language model to the diffusion model into a file of its own.
-    _encoder("ltx2", "text_embedding_projection", but_not=("diffusion_model.transformer_blocks", "vae")),
+    _encoder("ltx2", "text_embedding_projection", but_not=("model.diffusion_model.transformer_blocks", "vae")),
 )
 
 
@@ -63,5 +64,6 @@ def find(names: Names) -> Kind | None:
     if found.kind == "motion_module":
         if names.most(is_adapter_name):
             return Kind("motion_lora", "", "the header has lora keys of motion_modules")
-        return Kind(found.kind, text_base(names), found.why)
+        four_levels = any(name.startswith("down_blocks.3.") for name in names.tensors)
+        return replace(found, base_model="sd1" if four_levels else "sdxl")
     return found

@@ -7,20 +7,16 @@ from modelfiles.kinds.names import Names
 from modelfiles.kinds.rules import Kind
 
 MODELS = ("model.diffusion_model", "model.model", "net")
+# Patches of SUPIR and connectors of LTX 2 stand below the model's name in files that hold no model.
+NO_MODEL = ("project_modules", "audio_embeddings_connector", "video_embeddings_connector")
 BESIDE = (
     *("first_stage_model", "cond_stage_model", "conditioner", "text_encoders", "text_encoder", "vae", "pretransform"),
     "audio_vae",
 )
 # A part alone, cut out of a checkpoint, is what it was there.
 PARTS = {
-    "vae": ("first_stage_model.", "vae.", "audio_vae.", "pretransform.", "vocoder."),
-    "text_encoder": (
-        "cond_stage_model.",
-        "conditioner.",
-        "text_encoders.",
-        "text_encoder.",
-        "text_embedding_projection.",
-    ),
+    "vae": ("first_stage_model.", "vae.", "audio_vae.", "pretransform."),
+    "text_encoder": ("cond_stage_model.", "conditioner.", "text_encoders.", "text_encoder."),
 }
 
 
@@ -39,13 +35,8 @@ def find(names: Names) -> Kind | None:
 
 
 def _holds_model(names: Names, part: str) -> bool:
-    """SUPIR leaves its patches there, text encoders of LTX 2 their connectors."""
-    return any(
-        pattern.startswith(part + ".")
-        and not pattern.startswith((f"{part}.project_modules", f"{part}.audio_embeddings"))
-        and not pattern.startswith(f"{part}.video_embeddings")
-        for pattern in names.patterns
-    )
+    others = tuple(f"{part}.{name}" for name in NO_MODEL)
+    return any(name.startswith(f"{part}.") and not name.startswith(others) for name in names.patterns)
 
 
 def _checkpoint(names: Names, model: str, beside: str) -> Kind:

@@ -26,6 +26,12 @@ RULES = (
     _controlnet("qwen_image", "control_blocks.*.after_proj", "control_img_in"),
     _controlnet("cosmos", "control_blocks.*", "patch_embed_base"),
     _controlnet("?", "zero_convs.*.*"),
+    # A T2I adapter takes blocks of 8 pixels (of 16 for SDXL) as channels, of one colour or three.
+    *(
+        _controlnet(base, f"{below}body.*", length=(f"{below}conv_in.weight", 1, channels))
+        for below in ("adapter.", "")
+        for base, channels in (("sd1", 64), ("sd1", 192), ("sdxl", 256), ("sdxl", 768))
+    ),
     _controlnet("", "adapter.body.*.resnets"),
     _controlnet("", "adapter.body.*", "adapter.conv_in"),
     _controlnet("", "body.*.in_conv", "body.*.body.*.block1"),

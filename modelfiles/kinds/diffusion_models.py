@@ -7,7 +7,7 @@ of another family too stand before it.
 from __future__ import annotations
 
 from modelfiles.kinds.names import Names
-from modelfiles.kinds.rules import Kind, first_that_fits, rules_of
+from modelfiles.kinds.rules import Kind, first_that_fits, in_words, rules_of
 from modelfiles.kinds.unet import unet_base
 
 # The marks stand below one of these, or at the top. diffusion_model., transformer., unet. and module. are left by other
@@ -155,31 +155,20 @@ FAMILIES = (
     _family("kandinsky", "down_blocks.*", "up_blocks.*", "conv_in", "encoder_hid_proj.image_embeds"),
 )
 
-# A model whose family is not known here still shows that it denoises: blocks, and what takes the time step.
-_TIMES = (
-    *("time_embed", "time_text_embed", "time_condition_embed", "time_caption_embed", "time_embedding", "time_emb"),
-    *(
-        "time_embedder",
-        "to_timestep_embed",
-        "timestep_embedder",
-        "time_guidance_embed",
-        "adaln_single",
-        "condition_embedder",
-        "t_embedder",
-        "time_in",
+# A model whose family is not known here still shows that it denoises: blocks, what takes the time step, and an end.
+PARTS = (
+    (
+        *("transformer_blocks.*", "single_transformer_blocks.*", "double_blocks.*", "joint_blocks.*", "blocks.*"),
+        "layers.*",
     ),
+    (
+        *("time_embed", "time_text_embed", "time_condition_embed", "time_caption_embed", "time_embedding", "time_emb"),
+        *("time_embedder", "to_timestep_embed", "timestep_embedder", "time_guidance_embed", "adaln_single", "time_in"),
+        *("condition_embedder", "t_embedder"),
+    ),
+    ("proj_out", "norm_out", "final_layer", "all_final_layer"),
 )
-_BLOCKS = (
-    *("transformer_blocks.*", "single_transformer_blocks.*", "double_blocks.*", "joint_blocks.*", "blocks.*"),
-    "layers.*",
-)
-_ENDS = ("proj_out", "norm_out", "final_layer", "all_final_layer")
-OTHER_FAMILIES = tuple(
-    _family("", blocks, time, end, but_not=("controlnet_blocks", "vocoder", "decoder"))
-    for blocks in _BLOCKS
-    for time in _TIMES
-    for end in _ENDS
-)
+_NOT_WITH = ("controlnet_blocks", "vocoder", "decoder")
 
 _UNETS = (
     _family("", "input_blocks.*", "output_blocks.*", "middle_block"),
@@ -192,17 +181,21 @@ def find_holding_encoders(names: Names) -> Kind | None:
 
 
 def find(names: Names) -> Kind | None:
-    return (
-        first_that_fits(FAMILIES, names, PREFIXES)
-        or _find_unet(names)
-        or first_that_fits(OTHER_FAMILIES, names, PREFIXES)
-    )
+    return first_that_fits(FAMILIES, names, PREFIXES) or _find_unet(names) or _find_by_parts(names)
 
 
 def _find_unet(names: Names) -> Kind | None:
     for prefix in PREFIXES:
         if found := first_that_fits(_UNETS, names, (prefix,)):
             return Kind(found.kind, unet_base(names, prefix), found.why)
+    return None
+
+
+def _find_by_parts(names: Names) -> Kind | None:
+    for prefix in PREFIXES:
+        found = [next((part for part in parts if names.has(prefix + part)), "") for parts in PARTS]
+        if all(found) and not any(names.has(prefix + part) for part in _NOT_WITH):
+            return Kind("diffusion_model", "", f"the header has {in_words(tuple(found))} keys")
     return None
 
 

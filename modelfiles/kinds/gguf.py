@@ -9,8 +9,8 @@ from modelfiles.kinds.rules import Kind
 # general.architecture → base model. Source: loader.py of ComfyUI-GGUF. One name may stand for several (flux for Chroma,
 # lumina2 for Z-Image), so a base model is named here only where it stands for one.
 DIFFUSION_MODELS = {
-    **dict.fromkeys(("flux", "sd1", "sd3", "cosmos", "hidream", "lumina2", "wan", "ltxv", "hyvid", "qwen_image"), ""),
-    **{name: name for name in ("sdxl",)},
+    **dict.fromkeys(("flux", "cosmos", "lumina2", "wan", "ltxv", "hyvid", "qwen_image"), ""),
+    **{name: name for name in ("sd1", "sd3", "sdxl", "hidream")},
     "aura": "aura_flow",
 }
 TEXT_ENCODERS = frozenset(

@@ -7,20 +7,18 @@ import re
 from modelfiles.kinds.names import Names
 
 # Width of what label_emb (add_embedding in diffusers) takes. Source: comfy/supported_models.py of ComfyUI.
-BY_LABELS = {2816: "sdxl", 2560: "sdxl_refiner", 768: "svd", 1536: "sd2", 2048: "sd2", 1280: "sd2"}
+BY_LABELS = {2816: "sdxl", 2560: "sdxl_refiner", 768: "svd", 1536: "sd2", 2048: "sd2", 1280: "sd2", 5632: "kolors"}
 # Width of the text that cross-attention looks at.
 BY_TEXT = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl_refiner", 4096: "kolors"}
 _TEXT_WIDTH = re.compile(
-    r"attn2[._]to_k(?:\.processor)?"
+    r"attn2(?:\.processor)?[._]to_k"
     r"(?:[._]lora)?\.(?:weight|lora_down\.weight|lora_A(?:\.default)?\.weight|down\.weight|hada_w1_b|hada_w2_b|diff"
     r"|lora_linear_layer\.down\.weight|lora\.down\.weight)$"
 )
 
 
 def unet_base(names: Names, below: str) -> str:
-    if names.has(below + "input_blocks.*.*.time_stack") or names.has(
-        below + "down_blocks.*.temporal_transformer_blocks"
-    ):
+    if names.has(f"{below}input_blocks.*.*.time_stack"):
         return "svd"
     for tensor in ("label_emb.0.0.weight", "add_embedding.linear_1.weight"):
         shape = names.shape(below + tensor)
@@ -30,7 +28,7 @@ def unet_base(names: Names, below: str) -> str:
 
 
 def text_base(names: Names) -> str:
-    """By the first cross-attention that shows a known width, whichever stands first in the file."""
+    """By the width of the text that cross-attention looks at; empty where none shows, or several do."""
     found = {BY_TEXT.get(width, "") for width in _text_widths(names)}
     return found.pop() if len(found) == 1 else ""
 

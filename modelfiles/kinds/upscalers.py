@@ -10,12 +10,8 @@ from modelfiles.kinds.rules import Kind, first_that_fits, rules_of
 
 PREFIXES = ("", "module.", "model.", "params.", "params_ema.", "flownet.", "module.flownet.", "generator.")
 
-_upscale, _latent, _frames = (
-    rules_of("upscale_model"),
-    rules_of("latent_upscale_model"),
-    rules_of("frame_interpolation"),
-)
-_flow, _geometry = rules_of("optical_flow"), rules_of("geometry_estimation")
+_upscale, _latent = rules_of("upscale_model"), rules_of("latent_upscale_model")
+_frames, _flow, _geometry = rules_of("frame_interpolation"), rules_of("optical_flow"), rules_of("geometry_estimation")
 
 LATENT_RULES = (
     _latent("ltxv", "post_upsample_res_blocks"),

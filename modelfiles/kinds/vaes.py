@@ -52,7 +52,7 @@ RULES = (
     _vae("", "encoder.conv_in", "encoder.down_blocks", "encoder.conv_out"),
     _vae("qwen_image_2.1", "decoder.middle.*.residual.*", length=("encoder.conv1.weight", 1, 4)),
     _vae("wan2.2", "decoder.middle.*.residual.*", "decoder.upsamples.*.upsamples"),
-    _vae("wan", "decoder.middle.*.residual.*"),
+    _vae("", "decoder.middle.*.residual.*"),  # Wan 2.1 and Qwen Image have the same
     _vae("hunyuan3d", "geo_decoder"),
     _vae("ace_step", "vocoder.backbone.channel_layers"),
     _vae("", "vocoder.activation_post.downsample.lowpass.filter"),
