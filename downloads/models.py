@@ -12,6 +12,7 @@ from django.db import connections, models, router, transaction
 from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 from django.utils import timezone
 
+from activity.database_clock import database_now
 from activity.fields import MaskedTextField
 from activity.models import Activity
 from activity.socket_messages import EndKind
@@ -166,7 +167,7 @@ class DownloadHistory(models.Model):
     def cancel(self, *, keep_partial: bool = True) -> None:
         """End it. The bytes stay for a later install unless keep_partial is False."""
         with transaction.atomic():
-            self._move_or_refuse(Status.CANCELLED, "cancelled", completed_at=timezone.now())
+            self._move_or_refuse(Status.CANCELLED, "cancelled", completed_at=database_now())
             if not keep_partial:
                 self.files.update(discard=True)
         events.queue_updated()
@@ -282,7 +283,7 @@ class DownloadHistory(models.Model):
                 return None
             if after(row):
                 row = next((other for other in queued[1:LOOK_AHEAD] if not after(other)), row)
-            now = timezone.now()
+            now = database_now()
             moved = row._move(
                 Status.DOWNLOADING,
                 "started",
@@ -324,7 +325,7 @@ class DownloadHistory(models.Model):
 
     def complete(self) -> bool:
         moved = self._move(
-            Status.COMPLETED, "completed", claim_only=True, completed_at=timezone.now(), reason="", error_message=""
+            Status.COMPLETED, "completed", claim_only=True, completed_at=database_now(), reason="", error_message=""
         )
         if moved:
             self._tell_end("download_complete")
@@ -335,7 +336,7 @@ class DownloadHistory(models.Model):
             Status.FAILED,
             "failed",
             claim_only=True,
-            completed_at=timezone.now(),
+            completed_at=database_now(),
             reason=reason,
             error_message=sentence,
         )
@@ -351,7 +352,7 @@ class DownloadHistory(models.Model):
             claim_only=self.status == Status.DOWNLOADING,
             reason=reason,
             error_message=sentence,
-            checked_at=timezone.now(),
+            checked_at=database_now(),
         )
         if moved:
             self._tell_end("download_waiting")

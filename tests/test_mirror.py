@@ -20,6 +20,7 @@ WIRING = {"__main__", "apps", "asgi", "settings", "urls", "home_urls", "generate
 
 # Modules without a test file of their own, each with the tests that cover it; a folder means its test files together.
 COVERED_BY = {
+    "activity.database_clock": "fleet/test_clocks.py",
     "activity.listing": "activity/test_views.py",
     "activity.redis_connections": "scale/test_redis_waits.py",
     "comfydash.actions": "comfydash/test_middleware.py",

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, transaction
-from django.utils import timezone
 
+from activity.database_clock import database_now
 from activity.events import broadcast
 from activity.models import Activity
 from activity.socket_messages import ProgressNews
@@ -413,7 +413,7 @@ class Install:
                     "url": file.url,
                     "etag": result.etag,
                     "commit": result.commit,
-                    "installed_at": timezone.now(),
+                    "installed_at": database_now(),
                 },
             )
         return True
@@ -451,7 +451,7 @@ class Install:
     def _beat(self, progress: Progress, file: DownloadFile | None = None) -> bool:
         """The progress write, which is also how pause and cancel are heard. A locked database fails no transfer."""
         waits = progress.status == "retrying"
-        retry_at = timezone.now() + timedelta(seconds=progress.retry_in) if waits else None
+        retry_at = database_now() + timedelta(seconds=progress.retry_in) if waits else None
         why = progress.error if waits else ""
         try:
             if not self.row.beat(**self._totals(), attempts=progress.attempt, retry_at=retry_at, error_message=why):
