@@ -213,6 +213,10 @@ def play(folder: Path, seed: int, seconds: float, *, installs: int, workers: int
             storm.strike(blow)
         storm.calm()
         fleet.hub.total_speed = 0
-        fleet.bring_all()
+        try:
+            fleet.bring_all()
+        except AssertionError as error:
+            print(fleet.logs(), flush=True)
+            return [str(error)]
         print(f"the lease was taken {len(fleet.takings())} times", flush=True)
         return fleet.faults()

@@ -128,6 +128,7 @@ class Fleet:
         self.transfers.clear()
         ledger.do(self.postgres.own_url, "UPDATE download_history SET status = 'cancelled' WHERE status <> 'completed'")
         ledger.do(self.postgres.own_url, "UPDATE worker_lease SET holder = ''")
+        ledger.do(self.postgres.own_url, "DELETE FROM worker")
         ledger.do(self.postgres.own_url, "DELETE FROM fleet_ledger")
         self.files = dict(itertools.islice(self._unused, installs))
         assert len(self.files) == installs, "more stories than presets were made for"
@@ -166,6 +167,10 @@ class Fleet:
         theme = "light" if self.ask("GET", "/settings")["theme"] == "dark" else "dark"
         self.ask("PATCH", "/settings", json={"key": "theme", "value": theme})
 
+    def age_the_workers(self, seconds: int) -> None:
+        """As if they had not been seen for so long."""
+        ledger.do(self.postgres.own_url, f"UPDATE worker SET seen_at = seen_at - interval '{seconds} seconds'")
+
     def wait_for_status(self, name: str, *wanted: str) -> str:
         wait_for(lambda: self.row(name)["status"] in wanted, SECONDS, f"{name} is {' or '.join(wanted)}")
         return str(self.row(name)["status"])
@@ -175,16 +180,19 @@ class Fleet:
 
     def bring_all(self) -> None:
         """Until every install is completed; those that were interrupted are retried."""
+        while left := self._left():
+            self._wait_for_less(left)
 
-        def done() -> bool:
-            states = {name: self.row(name) for name in self.files}
-            for name, row in states.items():
-                if row["status"] == "failed":
-                    assert row["reason"] == "interrupted", (name, row)
-                    self.ask("POST", f"/presets/{name}/retry")
-            return all(row["status"] == "completed" for row in states.values())
+    def _wait_for_less(self, left: list[str]) -> None:
+        wait_for(lambda: len(self._left()) < len(left), SECONDS, f"one more of {left} completed")
 
-        wait_for(done, SECONDS, "every install completed")
+    def _left(self) -> list[str]:
+        states = {name: self.row(name) for name in self.files}
+        for name, row in states.items():
+            if row["status"] == "failed":
+                assert row["reason"] == "interrupted", (name, row)
+                self.ask("POST", f"/presets/{name}/retry")
+        return [name for name, row in states.items() if row["status"] != "completed"]
 
     # --- what is so ------------------------------------------------------------------------------------------------
 
