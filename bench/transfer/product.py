@@ -1,7 +1,7 @@
 """The whole product, started to completed, beside its engine and other clients: `python -m bench.transfer.product`.
 
 One file over http and over TLS, from nginx on loopback. The others check nothing, so OpenSSL's SHA-256 of the file is
-added to their seconds; an fsync, which ours ends with, is not.
+added to their seconds; an fsync, which ours ends with, is not. Then the same over TLS to a volume of 100 MB/s.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,11 +26,13 @@ from bench.machine import Dashboard, dashboard, table
 from bench.transfer.clients import HERE, NAME
 from bench.transfer.measure import WrongBytes, folder
 from bench.transfer.nginx import REPOSITORY, Origin, origin
+from tests.slow_volume import is_possible, slow_volume
 
 GB = 1_000_000_000
 PRODUCT = "ours, whole product"
 MOST_OF_THE_BEST = 0.97
 MOST_PROCESSOR = 2.2  # seconds per GB over TLS
+SLOW = 100_000_000  # bytes/s
 TICKS = os.sysconf("SC_CLK_TCK")
 OTHERS = {
     "curl": "curl -sSL --cacert {ca} -o {out} {url}",
@@ -71,6 +74,8 @@ def main() -> None:
     ):
         for scheme in options.schemes:
             say(scheme, compare(scheme, source, options), options.size)
+        if not options.no_slow_disk:
+            slow_disk(source, options.folder)
     print(f"\nload after: {os.getloadavg()[0]:.1f}")
 
 
@@ -79,6 +84,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, default=3 * GB // 2, help="bytes")
     parser.add_argument("--schemes", nargs="*", choices=["http", "https"], default=["http", "https"])
+    parser.add_argument("--no-slow-disk", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="on the disk that is measured")
     return parser.parse_args()
 
@@ -126,7 +132,7 @@ def say(scheme: str, runs: dict[str, list[Run]], size: int) -> None:
     print(f"whole product, processor seconds per GB: {processor:.2f} (at most {MOST_PROCESSOR} over TLS)", flush=True)
 
 
-# --- one run of each -------------------------------------------------------------------------------------------------
+# --- one run of each --------------------------------------------------------------------------------------------------
 
 
 def other(command: str, scheme: str, source: Origin, place: Path) -> Run:
@@ -163,32 +169,80 @@ def engine(scheme: str, source: Origin, place: Path) -> Run:
     return Run(float(seconds), float(seconds), float(processor), int(switches), int(peak) * 1024)
 
 
-def product(scheme: str, source: Origin, place: Path) -> Run:
-    models, data = place / "models", place / "config"
-    data.mkdir()
-    (data / "presets.yaml").write_text(PRESET.format(name=NAME, repository=REPOSITORY))
-    variables = {"HF_ENDPOINT": source.hubs[scheme], "REQUESTS_CA_BUNDLE": str(source.ca)}
-    with dashboard(COMFYDASH_WORKSPACE=str(place), COMFYDASH_MODELS_DIR=str(models), **variables) as dash:
+def product(scheme: str, source: Origin, place: Path, models: Path | None = None) -> Run:
+    models = models or place / "models"
+    with running(scheme, source, place, models) as dash:
         before = processor_seconds(dash)
-        row = install(dash)
+        call(dash, "POST", "presets/bench/install")
+        row = wait_for(dash, "completed", 0)
         processor, memory = processor_seconds(dash) - before, largest(dash)
         _check(models / "checkpoints" / NAME, source)
     seconds = (_moment(row["completed_at"]) - _moment(row["started_at"])).total_seconds()
     return Run(seconds, seconds, processor, None, memory)
 
 
-def install(dash: Dashboard) -> dict[str, Any]:
-    """The row of the preset once it is completed."""
+@contextmanager
+def running(scheme: str, source: Origin, place: Path, models: Path) -> Iterator[Dashboard]:
+    (place / "config").mkdir(exist_ok=True)
+    (place / "config" / "presets.yaml").write_text(PRESET.format(name=NAME, repository=REPOSITORY))
+    variables = {"HF_ENDPOINT": source.hubs[scheme], "REQUESTS_CA_BUNDLE": str(source.ca)}
+    with dashboard(COMFYDASH_WORKSPACE=str(place), COMFYDASH_MODELS_DIR=str(models), **variables) as dash:
+        yield dash
+
+
+def call(dash: Dashboard, method: str, path: str) -> Any:
     with dash.session() as session:
-        asked = session.post(f"{dash.url}/api/presets/bench/install", timeout=60)
-        asked.raise_for_status()
-        while True:
-            [row] = session.get(f"{dash.url}/api/downloads/history?limit=1", timeout=60).json()["downloads"]
-            if row["status"] == "completed":
-                return dict(row)
-            if row["status"] not in {"queued", "downloading"}:
-                raise RuntimeError(f"{row['status']}: {row['error_message']}")
-            time.sleep(0.25)
+        answer = session.request(method, f"{dash.url}/api/{path}", timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def wait_for(dash: Dashboard, status: str, bytes_done: int) -> dict[str, Any]:
+    """The row of the preset once it has this status and so many bytes."""
+    while True:
+        [row] = call(dash, "GET", "downloads/history?limit=1")["downloads"]
+        if row["status"] == status and row["bytes_done"] >= bytes_done:
+            return dict(row)
+        if row["status"] not in {"queued", "downloading"}:
+            raise RuntimeError(f"{row['status']}: {row['error_message']}")
+        time.sleep(0.25)
+
+
+# --- a slow disk ------------------------------------------------------------------------------------------------------
+
+
+def slow_disk(source: Origin, where: Path) -> None:
+    if not is_possible():
+        print("\nslow disk: left out, a FUSE volume takes root and /dev/fuse")
+        return
+    rows = []
+    for name, cached in (("cached, as a disk", True), ("each write waits, as on a network volume", False)):
+        with folder(where) as place, slow_volume(place, SLOW, cached=cached) as (mounted, _):
+            run = product("https", source, place, mounted)
+        with folder(where) as place, slow_volume(place, SLOW, cached=cached) as (mounted, _):
+            heard = pause_seconds(source, place, mounted)
+        rows.append((name, f"{run.there:.1f}", f"{run.there / (source.size / SLOW):.2f}", f"{heard:.2f}", _mb(run)))
+    head = ("volume of 100 MB/s", "whole product, s", "of the disk's time", "pause heard after, s", "peak MB")
+    table(f"{source.size / GB:g} GB over https to a slow disk", head, rows)
+
+
+def pause_seconds(source: Origin, place: Path, models: Path) -> float:
+    """From the click on Pause until nothing is written any more and the row says what is there."""
+    with running("https", source, place, models) as dash:
+        call(dash, "POST", "presets/bench/install")
+        wait_for(dash, "downloading", source.size // 4)
+        clicked = time.monotonic()
+        call(dash, "POST", "presets/bench/pause")
+        while call(dash, "GET", "presets/bench/status")["files"][0]["status"] != "pending":
+            time.sleep(0.02)
+        return time.monotonic() - clicked
+
+
+def _mb(run: Run) -> int:
+    return round((run.memory or 0) / 1e6)
+
+
+# --- what the system says ---------------------------------------------------------------------------------------------
 
 
 def processor_seconds(dash: Dashboard) -> float:
