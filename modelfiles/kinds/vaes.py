@@ -27,7 +27,7 @@ RULES = (
     _vae("mage_flow", "student.dconv_encoder.proj_out"),
     _vae("ltx2", "decoder.conv_in_x_t"),
     _vae("stable_audio", "decoder.layers.1.layers.0.beta"),
-    _vae("stable_audio", "decoder.block.*.snake1", "encoder.block.*.snake1"),
+    _vae("stable_audio", "decoder.block.*.snake1", "encoder.block.*.snake1", but_not=("quantizer",)),
     _vae("mochi", "blocks.2.blocks.3.stack.5"),
     _vae("mochi", "decoder.blocks.2.blocks.3.stack.5"),
     _vae("mochi", "layers.4.layers.1.attn_block.attn.qkv"),
