@@ -70,4 +70,5 @@ _HALF_OF_TAESD = re.compile(r"\d+(?:\.conv\.\d+|\.skip)?\.(?:weight|bias)")
 def find(names: Names) -> Kind | None:
     if names.has("3.conv.0") and all(_HALF_OF_TAESD.fullmatch(name) for name in names.tensors):
         return Kind("vae_approx", "", "the header has bare numbers as in 3.conv.0, as one half of TAESD has")
-    return first_that_fits(RULES, names, PREFIXES)
+    # Below a prefix a VAE is a part, which says what the file is only where most of it is that part.
+    return first_that_fits(RULES, names, [prefix for prefix in PREFIXES if names.most_begin(prefix)])
