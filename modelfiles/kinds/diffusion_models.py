@@ -152,6 +152,7 @@ FAMILIES = (
     _family("hunyuan_dit", "time_extra_emb", "blocks.*.attn2"),
     _family("cosmos", "time_embed.t_embedder", "transformer_blocks.*.attn2"),
     _family("stable_audio", "timestep_proj", "global_proj", "cross_attention_proj"),
+    _family("lumina", "time_caption_embed.timestep_embedder", "patch_embedder.proj"),
     _family("kandinsky", "down_blocks.*", "up_blocks.*", "conv_in", "encoder_hid_proj.image_embeds"),
 )
 
@@ -168,7 +169,18 @@ PARTS = (
     ),
     ("proj_out", "norm_out", "final_layer", "all_final_layer"),
 )
-_NOT_WITH = ("controlnet_blocks", "vocoder", "decoder")
+# What is made of the same parts for something else; the last is a voice.
+_NOT_WITH = ("controlnet_blocks", "vocoder", "decoder", "text_embed.text_embed")
+
+# What is left of one in a later shard, where neither its beginning nor its end is.
+SHARDS = (
+    _family("wan", "blocks.*.self_attn.norm_q", "blocks.*.modulation", "blocks.*.ffn.*"),
+    _family("wan", "blocks.*.attn2.to_k", "blocks.*.scale_shift_table", "blocks.*.ffn.net"),
+    _family("qwen_image", "transformer_blocks.*.attn.add_k_proj", "transformer_blocks.*.img_mlp"),
+    _family("", "transformer_blocks.*.attn.add_k_proj", but_not=_NOT_WITH),
+    _family("", "transformer_blocks.*.attn1.to_q", "transformer_blocks.*.scale_shift_table", but_not=_NOT_WITH),
+    _family("", "single_transformer_blocks.*.attn.to_q", but_not=_NOT_WITH),
+)
 
 _UNETS = (
     _family("", "input_blocks.*", "output_blocks.*", "middle_block"),
@@ -181,7 +193,12 @@ def find_holding_encoders(names: Names) -> Kind | None:
 
 
 def find(names: Names) -> Kind | None:
-    return first_that_fits(FAMILIES, names, PREFIXES) or _find_unet(names) or _find_by_parts(names)
+    return (
+        first_that_fits(FAMILIES, names, PREFIXES)
+        or _find_unet(names)
+        or _find_by_parts(names)
+        or first_that_fits(SHARDS, names, PREFIXES)
+    )
 
 
 def _find_unet(names: Names) -> Kind | None:

@@ -14,6 +14,8 @@ PREFIXES = (
 
 # Some diffusion models are built from the blocks of a language model.
 _TIMES = ("time_embedder", "t_embedder", "time_embed", "vae2llm", "time_token")
+# And language models hold what sees for them.
+_LANGUAGE = ("text_model.layers", "language_model", "qformer", "connector")
 _text, _vision, _audio = rules_of("text_encoder"), rules_of("clip_vision"), rules_of("audio_encoder")
 
 # Those with a mark that others have too stand first.
@@ -46,17 +48,21 @@ RULES = (
     _text("", "transformer.resblocks.0.ln_1", "token_embedding"),
     _text("", "encoder.layers.*.self_attention.query_key_value", "embedding.word_embeddings"),
     _vision("", "visual.transformer.resblocks.*"),
-    _vision("hunyuan_video", "vision_model.encoder.layers.*.self_attn.k_proj", "multi_modal_projector"),
-    _vision("", "vision_model.encoder.layers.*.self_attn.k_proj", "vision_model.embeddings"),
+    _vision(
+        "hunyuan_video", "vision_model.encoder.layers.*.self_attn.k_proj", "multi_modal_projector", but_not=_LANGUAGE
+    ),
+    _vision("", "vision_model.encoder.layers.*.self_attn.k_proj", "vision_model.embeddings", but_not=_LANGUAGE),
     _vision("", "encoder.layer.*.layer_scale2.lambda1", "embeddings.patch_embeddings"),
     _vision("", "layer.*.attention.o_proj", "embeddings.patch_embeddings"),
     _vision("", "layer.*.mlp.gate_proj", "layer.*.norm1"),
     # Names that llama.cpp gives the parts of language models, and of what sees for them.
-    _text("", "blk.*.attn_q", "token_embd"),
-    _text("", "blk.*.attn_qkv", "token_embd"),
+    _text("", "blk.*.attn_q", "token_embd", but_not=("token_types",)),
+    _text("", "blk.*.attn_qkv", "token_embd", but_not=("token_types",)),
     _text("", "enc.blk.*.attn_q"),
 )
 
 
 def find(names: Names) -> Kind | None:
-    return first_that_fits(RULES, names, PREFIXES)
+    # A model of sound or speech may hold a whole text encoder as one of its parts.
+    present = [prefix for prefix in PREFIXES if names.most_begin(prefix)]
+    return first_that_fits(RULES, names, present)

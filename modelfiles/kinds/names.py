@@ -43,6 +43,9 @@ class Names:
         """Whether it holds for more than half of the names."""
         return 2 * sum(1 for name in self.tensors if holds(name)) > len(self.tensors)
 
+    def most_begin(self, beginning: str) -> bool:
+        return self.most(lambda name: name.startswith(beginning))
+
     def all_begin(self, *beginnings: str) -> bool:
         return bool(self.tensors) and all(name.startswith(beginnings) for name in self.tensors)
 

@@ -27,7 +27,7 @@ RULES = (
     _vae("mage_flow", "student.dconv_encoder.proj_out"),
     _vae("ltx2", "decoder.conv_in_x_t"),
     _vae("stable_audio", "decoder.layers.1.layers.0.beta"),
-    _vae("stable_audio", "decoder.block.*.snake1", "encoder.block.*.snake1"),
+    _vae("stable_audio", "decoder.block.*.snake1", "encoder.block.*.snake1", but_not=("quantizer",)),
     _vae("mochi", "blocks.2.blocks.3.stack.5"),
     _vae("mochi", "decoder.blocks.2.blocks.3.stack.5"),
     _vae("mochi", "layers.4.layers.1.attn_block.attn.qkv"),
@@ -70,4 +70,5 @@ _HALF_OF_TAESD = re.compile(r"\d+(?:\.conv\.\d+|\.skip)?\.(?:weight|bias)")
 def find(names: Names) -> Kind | None:
     if names.has("3.conv.0") and all(_HALF_OF_TAESD.fullmatch(name) for name in names.tensors):
         return Kind("vae_approx", "", "the header has bare numbers as in 3.conv.0, as one half of TAESD has")
-    return first_that_fits(RULES, names, PREFIXES)
+    # Below a prefix a VAE is a part, which says what the file is only where most of it is that part.
+    return first_that_fits(RULES, names, [prefix for prefix in PREFIXES if names.most_begin(prefix)])

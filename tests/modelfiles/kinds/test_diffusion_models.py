@@ -125,6 +125,10 @@ FAMILIES = {
         "down_blocks.0.resnets.0.conv1.weight up_blocks.0.resnets.0.conv1.weight mid_block.resnets.0.conv1.weight",
         "sdxl",
     ),
+    "lumina": (
+        "time_caption_embed.timestep_embedder.linear_1.weight patch_embedder.proj.weight layers.0.attn1.to_q.weight",
+        "lumina",
+    ),
     "a family of tomorrow": (
         "transformer_blocks.0.attn.to_q.weight time_embed.linear_1.weight norm_out.linear.weight",
         "",
@@ -159,6 +163,30 @@ PACKINGS = {
 def test_packed_weights_are_judged_by_the_names_of_their_modules(packing: str, names: str) -> None:
     packed = [PACKINGS[packing].format(name, name.removesuffix(".weight")) for name in names.split()]
     assert kind(" ".join(packed))[0] == "diffusion_model"
+
+
+SHARDS = {
+    "wan": ("blocks.20.self_attn.norm_q.weight blocks.20.modulation blocks.20.ffn.0.weight", "wan"),
+    "wan by diffusers": (
+        "blocks.20.attn2.to_k.weight blocks.20.scale_shift_table blocks.20.ffn.net.2.weight",
+        "wan",
+    ),
+    "qwen image": (
+        "transformer_blocks.20.attn.add_k_proj.weight transformer_blocks.20.img_mlp.net.2.weight",
+        "qwen_image",
+    ),
+    "flux by diffusers": (
+        "single_transformer_blocks.20.attn.to_q.weight single_transformer_blocks.20.norm.linear.bias",
+        "",
+    ),
+    "ltx by diffusers": ("transformer_blocks.20.attn1.to_q.weight transformer_blocks.20.scale_shift_table", ""),
+}
+
+
+@pytest.mark.parametrize("title", SHARDS)
+def test_a_shard_without_beginning_and_end_is_known_by_its_blocks(title: str) -> None:
+    names, base_model = SHARDS[title]
+    assert kind(names) == ("diffusion_model", base_model)
 
 
 @pytest.mark.parametrize("first", [20, 40])

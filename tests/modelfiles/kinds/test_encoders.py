@@ -108,6 +108,23 @@ OTHERS = {
     ),
     "florence 2": "language_model.model.encoder.layers.0.fc1.weight vision_tower.blocks.0.0.weight",
     "a decoder of sound tokens": "layers.0.post_attention_layernorm.weight layers.0.attn.to_q.weight projection.weight",
+    "a model of music": (
+        "text_encoder.encoder.block.0.layer.0.SelfAttention.k.weight decoder.model.decoder.layers.0.fc1.weight "
+        "audio_encoder.decoder.layers.0.conv.weight audio_encoder.quantizer.layers.0.codebook.embed"
+    ),
+    "a codec of sound": "encoder.block.0.snake1.alpha decoder.block.0.snake1.alpha quantizer.quantizers.0.in_proj.bias",
+    "a language model that sees": (
+        "model.text_model.layers.0.self_attn.q_proj.weight model.connector.modality_projection.proj.weight "
+        "model.vision_model.embeddings.patch_embedding.weight model.vision_model.encoder.layers.0.self_attn.k_proj.bias"
+    ),
+    "a voice": (
+        "transformer.transformer_blocks.0.attn.to_q.weight transformer.time_embed.time_mlp.0.weight "
+        "transformer.proj_out.weight transformer.text_embed.text_embed.weight"
+    ),
+    "bart": "model.encoder.embed_positions.weight model.encoder.layers.0.self_attn.k_proj.weight model.shared.weight",
+    "grounding dino": "transformer.encoder.layers.0.self_attn.q.weight backbone.0.norm0.weight bert.encoder.layer.0.x",
+    "what checks for safety": "vision_model.vision_model.encoder.layers.0.self_attn.k_proj.weight concept_embeds",
+    "sentences in gguf": "token_embd.weight token_types.weight blk.0.attn_qkv.weight",
     "clipseg": "clip.vision_model.encoder.layers.0.self_attn.k_proj.weight decoder.film_mul.weight",
 }
 

@@ -63,6 +63,12 @@ def test_whatever_the_prefix(prefix: str) -> None:
     assert kind(below(prefix, IMAGE))[0] == "vae"
 
 
+def test_a_vae_that_is_the_smaller_part_of_a_file_does_not_say_what_it_is() -> None:
+    assert kind(f"{below('vae.', IMAGE)} {below('something.new.', 'a.weight b.weight c.weight d.weight e.weight')}")[
+        0
+    ] == ("unknown")
+
+
 def test_half_of_taesd_has_nothing_but_numbers() -> None:
     assert kind("1.weight 1.bias 3.conv.0.weight 3.conv.0.bias 3.skip.weight 7.weight") == ("vae_approx", "")
 
