@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from activity import events
+from activity.database_clock import database_now
 from activity.fields import MaskedCharField, MaskedJSONField
 from volumes.file_names import legible
 from webclient.url_policy import masked_text
@@ -63,7 +64,12 @@ class Activity(models.Model):
         Texts that are too long are cut: an entry must never be the reason that something else fails.
         """
         entry = cls.objects.create(
-            type=type, status=status, title=_fit(title, 200), subtitle=_fit(subtitle, 500), details=details
+            type=type,
+            status=status,
+            title=_fit(title, 200),
+            subtitle=_fit(subtitle, 500),
+            details=details,
+            created_at=database_now(),
         )
         events.broadcast(
             {

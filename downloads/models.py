@@ -12,6 +12,7 @@ from django.db import connections, models, router, transaction
 from django.db.models import Case, Count, F, Max, Min, Q, Value, When
 from django.utils import timezone
 
+from activity.database_clock import database_now
 from activity.fields import MaskedTextField
 from activity.models import Activity
 from activity.socket_messages import EndKind
@@ -166,7 +167,7 @@ class DownloadHistory(models.Model):
     def cancel(self, *, keep_partial: bool = True) -> None:
         """End it. The bytes stay for a later install unless keep_partial is False."""
         with transaction.atomic():
-            self._move_or_refuse(Status.CANCELLED, "cancelled", completed_at=timezone.now())
+            self._move_or_refuse(Status.CANCELLED, "cancelled", completed_at=database_now())
             if not keep_partial:
                 self.files.update(discard=True)
         events.queue_updated()
@@ -282,7 +283,7 @@ class DownloadHistory(models.Model):
                 return None
             if after(row):
                 row = next((other for other in queued[1:LOOK_AHEAD] if not after(other)), row)
-            now = timezone.now()
+            now = database_now()
             moved = row._move(
                 Status.DOWNLOADING,
                 "started",
@@ -324,7 +325,7 @@ class DownloadHistory(models.Model):
 
     def complete(self) -> bool:
         moved = self._move(
-            Status.COMPLETED, "completed", claim_only=True, completed_at=timezone.now(), reason="", error_message=""
+            Status.COMPLETED, "completed", claim_only=True, completed_at=database_now(), reason="", error_message=""
         )
         if moved:
             self._tell_end("download_complete")
@@ -335,7 +336,7 @@ class DownloadHistory(models.Model):
             Status.FAILED,
             "failed",
             claim_only=True,
-            completed_at=timezone.now(),
+            completed_at=database_now(),
             reason=reason,
             error_message=sentence,
         )
@@ -351,7 +352,7 @@ class DownloadHistory(models.Model):
             claim_only=self.status == Status.DOWNLOADING,
             reason=reason,
             error_message=sentence,
-            checked_at=timezone.now(),
+            checked_at=database_now(),
         )
         if moved:
             self._tell_end("download_waiting")
@@ -463,6 +464,12 @@ class DownloadHistory(models.Model):
         return cls.objects.filter(status__in=ACTIVE).aggregate(last=Max("position"))["last"] or 0
 
 
+# Of a file, what a worker finds out: the rest is as it was asked for.
+OF_THE_WORKER = frozenset(
+    {"path", "status", "bytes_done", "bytes_total", "sha256", "etag", "speed", "connections", "error"}
+)
+
+
 class DownloadFile(models.Model):
     download = models.ForeignKey(DownloadHistory, on_delete=models.CASCADE, related_name="files")
     path = models.CharField(max_length=1024, help_text="relative to the models folder, as in the catalogue")
@@ -491,10 +498,19 @@ class DownloadFile(models.Model):
         pinned = self.sha256 if self.pinned else ""
         return WantedFile(self.path, self.url, self.bytes_total or None, pinned, self.optional)
 
-    def store(self, row: DownloadHistory, *fields: str) -> bool:
-        """Write these fields, as they are now, as long as its install is this worker's."""
-        values = {name: getattr(self, name) for name in fields}
-        return bool(DownloadFile.objects.filter(pk=self.pk, download__in=row.own()).update(**values))
+    @classmethod
+    def store_all(cls, files: Iterable[DownloadFile]) -> None:
+        """What a worker writes of files, as it is now, in one statement. In a transaction that keeps their install."""
+        fields = [field for field in cls._meta.concrete_fields if field.name in OF_THE_WORKER]
+        connection = connections[router.db_for_write(cls)]
+        rows = [
+            [*(field.get_db_prep_save(getattr(file, field.attname), connection) for field in fields), file.pk]
+            for file in files
+        ]
+        if rows:
+            columns = ", ".join(f"{connection.ops.quote_name(str(field.column))} = %s" for field in fields)
+            with connection.cursor() as cursor:
+                cursor.executemany(f"UPDATE {cls._meta.db_table} SET {columns} WHERE id = %s", rows)  # noqa: S608
 
     @property
     def progress(self) -> float:

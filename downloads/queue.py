@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 import extension_points
+from activity.database_clock import database_now
 from downloads import events
 from downloads.file_records import RemoteFile
 from downloads.models import DownloadFile, DownloadHistory, Status, WrongState
@@ -135,6 +136,7 @@ def _find_or_create(
         position=DownloadHistory.last_position() + 1,
         files_total=len(wanted),
         bytes_total=sum(file.size or 0 for file in wanted.values()),
+        queued_at=database_now(),
     )
     DownloadFile.objects.bulk_create(file_rows(row.pk, wanted))
     events.queue_updated()

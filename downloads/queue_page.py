@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from django.db.models import Case, OuterRef, QuerySet, Subquery, When
-from django.utils import timezone
 
+from activity.database_clock import database_now
 from downloads.configured_hosts import configured_hosts
 from downloads.models import DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.queue_status import census, told_files
@@ -52,7 +52,7 @@ class Line:
         """Seconds to the next try while the install backs off, otherwise 0."""
         if self.row.status != Status.DOWNLOADING or self.row.retry_at is None:
             return 0
-        return max(0, (self.row.retry_at - timezone.now()).total_seconds())
+        return max(0, (self.row.retry_at - database_now()).total_seconds())
 
     @property
     def repository(self) -> str:

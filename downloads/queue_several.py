@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
-from django.utils import timezone
 
+from activity.database_clock import database_now
 from activity.models import Activity
 from downloads import events
 from downloads.bulk import insert
@@ -73,12 +74,12 @@ class Wish:
         """Raises TransferError (forbidden_path) when a path could leave the models folder."""
         return {parse_model_path(file.path): file for file in files}
 
-    def row(self, position: int) -> DownloadHistory:
+    def row(self, position: int, now: datetime) -> DownloadHistory:
         parked = {
             "status": Status.WAITING,
             "reason": "token_required",
             "error_message": self.token_sentence,
-            "checked_at": timezone.now(),
+            "checked_at": now,
         }
         return DownloadHistory(
             preset_id=self.preset_id,
@@ -88,6 +89,7 @@ class Wish:
             position=position,
             files_total=len(self.files),
             bytes_total=sum(file.size or 0 for file in self.files.values()),
+            queued_at=now,
             **(parked if self.token_sentence else {}),
         )
 
@@ -113,8 +115,8 @@ def _append(wishes: Sequence[Wish]) -> None:
     """In a transaction, and under the queue's lock."""
     if not wishes:
         return
-    last = DownloadHistory.last_position()
-    insert(DownloadHistory, [wish.row(last + number) for number, wish in enumerate(wishes, 1)])
+    last, now = DownloadHistory.last_position(), database_now()
+    insert(DownloadHistory, [wish.row(last + number, now) for number, wish in enumerate(wishes, 1)])
     # By what was just queued: their number is no part of the statement.
     pks = dict(DownloadHistory.objects.active().filter(position__gt=last).values_list("preset_id", "pk"))
     insert(DownloadFile, [file for wish in wishes for file in file_rows(pks[wish.preset_id], wish.files)])
@@ -131,6 +133,7 @@ def _append(wishes: Sequence[Wish]) -> None:
                     "download_id": pks[wish.preset_id],
                     "reason": "token_required",
                 },
+                created_at=now,
             )
             for wish in wishes
             if wish.token_sentence
@@ -150,7 +153,8 @@ def cancel_rows(rows: QuerySet[DownloadHistory]) -> int:
         going = list(chosen.select_for_update().order_by("id"))
         if not going:
             return 0
-        chosen.update(status=Status.CANCELLED, completed_at=timezone.now())
+        now = database_now()
+        chosen.update(status=Status.CANCELLED, completed_at=now)
         insert(
             Activity,
             [
@@ -160,6 +164,7 @@ def cancel_rows(rows: QuerySet[DownloadHistory]) -> int:
                     title=row.title[:200],
                     subtitle=row.error_message[:500],
                     details={"preset_id": row.preset_id, "download_id": row.pk},
+                    created_at=now,
                 )
                 for row in going
             ],

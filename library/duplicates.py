@@ -8,8 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
-from django.utils import timezone
-
+from activity.database_clock import database_now
 from library.models import DuplicateSearch, FileHash
 from library.overview import StoredFile, overview
 from volumes.checksum import sha256_of_open
@@ -119,10 +118,10 @@ class _Progress:
     def _write(self) -> None:
         self.wrote_at = time.monotonic()
         row = DuplicateSearch.objects.filter(pk=DuplicateSearch.ONLY, finished_at=None)
-        if not row.update(seen_at=timezone.now(), bytes_done=self.done, bytes_total=self.total):
+        if not row.update(seen_at=database_now(), bytes_done=self.done, bytes_total=self.total):
             raise Halted
 
     def finish(self) -> None:
         self.done = self.total
         self._write()
-        DuplicateSearch.objects.filter(pk=DuplicateSearch.ONLY).update(finished_at=timezone.now())
+        DuplicateSearch.objects.filter(pk=DuplicateSearch.ONLY).update(finished_at=database_now())

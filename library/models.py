@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+
+from activity.database_clock import database_now
 
 SILENT = timedelta(seconds=60)  # a search that wrote nothing for so long has died with its worker
 
@@ -50,10 +51,10 @@ class DuplicateSearch(models.Model):
     def begin(cls) -> bool:
         """Mark it as running; False when it is running already, whoever asked for that."""
         cls.objects.get_or_create(pk=cls.ONLY)
-        idle = Q(seen_at=None) | Q(finished_at__isnull=False) | Q(seen_at__lt=timezone.now() - SILENT)
+        idle = Q(seen_at=None) | Q(finished_at__isnull=False) | Q(seen_at__lt=database_now() - SILENT)
         begun = cls.objects.filter(idle, pk=cls.ONLY)
-        return bool(begun.update(seen_at=timezone.now(), finished_at=None, bytes_done=0, bytes_total=0))
+        return bool(begun.update(seen_at=database_now(), finished_at=None, bytes_done=0, bytes_total=0))
 
     @property
     def is_running(self) -> bool:
-        return self.seen_at is not None and self.finished_at is None and timezone.now() - self.seen_at < SILENT
+        return self.seen_at is not None and self.finished_at is None and database_now() - self.seen_at < SILENT

@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from django.utils import timezone
-
+from activity.database_clock import database_now
 from downloads.file_records import ModelFile, RemoteFile
 from downloads.inventory import scan
 from downloads.inventory.keep_both import address_hash
@@ -140,7 +139,7 @@ def _published_elsewhere(records: Iterable[Record]) -> bool:
 
     Otherwise the page that is told of an end would look at the disk as it was before, and stay at that.
     """
-    index, since = models_index(), timezone.now() - timedelta(seconds=scan.MAX_AGE)
+    index, since = models_index(), database_now() - timedelta(seconds=scan.MAX_AGE)
     fresh = [record for record in records if record.installed_at > since]
     return any((found := index.find(record.path)) is None or not vouches(record, found) for record in fresh)
 

@@ -52,6 +52,9 @@ def is_away(error: Exception) -> bool:
         return False
     if _code(error) in GONE and not connection.in_atomic_block:
         connection.close()
+    # Django has made a new connection when the error ended a transaction, so that alone would tell nothing.
+    if isinstance(error, OperationalError) and not _code(error):
+        return True  # the server did not say this, so it was not heard
     return connection.connection is None or bool(connection.connection.closed)
 
 

@@ -6,8 +6,8 @@ import time
 from datetime import timedelta
 
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
+from activity.database_clock import database_now
 from downloads import events
 from downloads.inventory import free_space, remote
 from downloads.models import DownloadHistory, Status
@@ -88,7 +88,7 @@ def _reason_gone(row: DownloadHistory, round_: Round) -> bool:
         return False
     if row.reason in {"token_required", "token_invalid"} and not hub_token():
         return False
-    if row.checked_at and timedelta(0) <= timezone.now() - row.checked_at < ASK_AGAIN_AFTER:
+    if row.checked_at and timedelta(0) <= database_now() - row.checked_at < ASK_AGAIN_AFTER:
         return False
     if row.reason == "disk_full":
         return True
@@ -105,13 +105,13 @@ def _hosts_agree(row: DownloadHistory, round_: Round) -> bool:
     except Stopped:
         # Nobody knows which of several hosts it was that did not answer in time: the install comes last next time.
         round_.silent |= hosts if len(hosts) == 1 else set()
-        DownloadHistory.objects.filter(pk=row.pk).update(checked_at=timezone.now())
+        DownloadHistory.objects.filter(pk=row.pk).update(checked_at=database_now())
         return False
     refusals = [answer for answer in answers.values() if isinstance(answer, TransferError)]
     for url, answer in answers.items():
         if isinstance(answer, TransferError) and answer.wait is not None:
             host_pauses.note(url, answer.wait)
-    DownloadHistory.objects.filter(pk=row.pk).update(checked_at=timezone.now())
+    DownloadHistory.objects.filter(pk=row.pk).update(checked_at=database_now())
     # What did not answer this time says nothing about the reason.
     if said := next((refusal for refusal in refusals if not refusal.retry), None):
         _tell(row, said)

@@ -42,7 +42,7 @@ class Serve:
         self.lines: list[str] = []
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("COMFYDASH_", "DJANGO_"))}
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), "serve", "--port", "0", *arguments],
+            self.command("serve", "--port", "0", *arguments),
             env=clean | {"COMFYDASH_WORKSPACE": str(workspace)} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -50,6 +50,9 @@ class Serve:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, str(ROOT / "manage.py"), *arguments]
 
     def _read(self) -> None:
         assert self.process.stdout
@@ -121,7 +124,13 @@ class Serve:
 
 @contextmanager
 def serving(workspace: Path, *arguments: str, **environment: str) -> Iterator[Serve]:
-    serve = Serve(workspace, *arguments, **environment)
+    with running(Serve(workspace, *arguments, **environment)) as serve:
+        yield serve
+
+
+@contextmanager
+def running(serve: Serve) -> Iterator[Serve]:
+    """Whatever happens, nothing of it runs afterwards."""
     try:
         yield serve
     finally:
@@ -134,7 +143,7 @@ def serving(workspace: Path, *arguments: str, **environment: str) -> Iterator[Se
                 os.kill(pid, signal.SIGKILL)
         assert serve.process.stdout
         serve.process.stdout.close()
-        shutil.rmtree(RuntimeFolder(workspace / "data").path, ignore_errors=True)
+        shutil.rmtree(RuntimeFolder(serve.workspace / "data").path, ignore_errors=True)
 
 
 def parts() -> Iterator[tuple[str, int, int]]:

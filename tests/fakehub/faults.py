@@ -92,5 +92,6 @@ class Asked:
     authorization: str  # as it came
     status: int = 0
     sent: int = 0  # bytes of body
-    port: int = 0  # the client's
+    client: str = ""  # its address
+    port: int = 0  # … and port
     moments: list[float] = field(default_factory=list)  # monotonic times at which bytes of the body were sent

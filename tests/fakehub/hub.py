@@ -87,9 +87,10 @@ class FakeHub:
         speed: int = 0,
         total_speed: int = 0,
         latency: float = 0.0,
+        address: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._ports = port, cdn_port
+        self.address, self._ports = address, (port, cdn_port)
         self.tls = tls  # both servers speak https when there is one
         self.speed = speed  # bytes/s of each connection, 0 = none
         self.total_speed = total_speed  # bytes/s of all together
@@ -207,8 +208,8 @@ class FakeHub:
         self._cdn = Server(self, "cdn", self._ports[1])
         self._hub = Server(self, "hub", self._ports[0])
         scheme = "https" if self.tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._hub.port}"
-        self.cdn_url = f"{scheme}://127.0.0.1:{self._cdn.port}"
+        self.url = f"{scheme}://{self.address}:{self._hub.port}"
+        self.cdn_url = f"{scheme}://{self.address}:{self._cdn.port}"
         return self
 
     def stop(self) -> None:

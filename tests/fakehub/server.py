@@ -28,7 +28,7 @@ NO_FAULT = Fault()
 class Server:
     def __init__(self, hub: FakeHub, origin: str, port: int) -> None:
         handler = type("Handler", (_Handler,), {"hub": hub, "origin": origin})
-        self._http = _HTTPServer(("127.0.0.1", port), handler)
+        self._http = _HTTPServer((hub.address, port), handler)
         if hub.tls:
             # Handshakes belong into the thread of the connection, not into the one that accepts.
             self._http.socket = hub.tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
@@ -119,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
                 path=path,
                 range=self.headers.get("Range", ""),
                 authorization=self.headers.get("Authorization", ""),
+                client=self.client_address[0],
                 port=self.client_address[1],
             )
             hub.log.append(self.line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,7 @@ from typing import Any
 import psycopg
 
 from tests.fakehub import FakeHub
+from tests.fakehub.faults import Asked
 
 TABLES = ("download_history", "download_file", "model_file")
 TRIGGERS = """
@@ -52,6 +54,11 @@ class Entry:
 def prepare(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as database:
         database.execute(TRIGGERS)
+
+
+def do(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute(statement)
 
 
 def entries(url: str) -> list[Entry]:
@@ -97,31 +104,39 @@ class Publishes:
 
 
 class Transfers:
-    """Which worker each of the Hub's connections belongs to, by the kernel's own tables, asked while it is open."""
+    """Which worker each of the Hub's connections belongs to: by the address where each has its own, else by the
+    kernel's tables, asked while it is open."""
 
     def __init__(self, hub: FakeHub) -> None:
         self.hub = hub
+        self.addresses: dict[str, str] = {}  # of a host → worker
         self.pids: dict[int, str] = {}  # process → worker; one that ended stays
         self.excused: list[tuple[str, float, float]] = []  # worker, from, until: frozen, and waking up
-        self._owner: dict[int, str] = {}
+        self._owner: dict[int, str] = {}  # identity of a line of the log: ports come again
         self._over = threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
 
     def _look(self) -> None:
         while not self._over.wait(0.05):
-            unknown = {line.port for line in self.hub.log if line.port not in self._owner}
-            if unknown:
-                self._owner.update(_owners(unknown, self.pids))
+            unknown = [line for line in list(self.hub.log) if id(line) not in self._owner]
+            if unknown and not self.addresses:
+                owners = _owners({line.port for line in unknown}, self.pids)
+                self._owner |= {id(line): owners[line.port] for line in unknown if line.port in owners}
 
     def stop(self) -> None:
         self._over.set()
 
+    def clear(self) -> None:
+        self.hub.log.clear()
+        self.excused.clear()
+        self._owner.clear()
+
     def at_once(self) -> list[str]:
         """Files of which bytes went to two workers at the same time."""
         sent = sorted(
-            (moment, self._owner[line.port], line.path)
+            (moment, who, line.path)
             for line in list(self.hub.log)
-            if line.port in self._owner
+            if (who := self.worker_of(line))
             for moment in line.moments
         )
         wrong = set()
@@ -129,6 +144,15 @@ class Transfers:
             if first != second and after - before < AT_ONCE_SECONDS and not self._is_excused(first, second, after):
                 wrong.add(f"{first} fetched {path} while {second} fetched {other}")
         return sorted(wrong)
+
+    def worker_of(self, line: Asked) -> str:
+        """ "" where nobody knows."""
+        return self.addresses.get(line.client, "") or self._owner.get(id(line), "")
+
+    def last_byte(self, worker: str) -> float:
+        """When the Hub last sent one to it, in seconds since the epoch."""
+        moments = [moment for line in list(self.hub.log) if self.worker_of(line) == worker for moment in line.moments]
+        return time.time() - time.monotonic() + max(moments)
 
     def _is_excused(self, first: str, second: str, moment: float) -> bool:
         return any(who in {first, second} and start <= moment <= end for who, start, end in self.excused)

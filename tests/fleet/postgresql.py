@@ -11,11 +11,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psycopg
 
 from tests.comfydash.serving import wait_for
+from tests.fleet.places import HERE, Place
+
+OF_ANY_HOST = "host all all 10.15.0.0/24 trust\n"
 
 
 def programs() -> Path | None:
@@ -24,48 +27,52 @@ def programs() -> Path | None:
 
 
 class PostgresServer:
-    """Durable (no -F): it is stopped in the middle of things."""
+    """Durable, unless nobody stops it in the middle of things."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place = HERE, *, durable: bool = True) -> None:
+        self.place = place
+        self._options = [] if durable else ["-F"]
         self._folder = Path(tempfile.mkdtemp(prefix="comfydash-postgres-"))
-        self._as_user: dict[str, Any] = {}
+        self._as_user: list[str] = []
         if os.getuid() == 0:  # the server refuses to run as root
             account = pwd.getpwnam("postgres")
             os.chown(self._folder, account.pw_uid, account.pw_gid)
-            self._as_user = {"user": account.pw_uid, "group": account.pw_gid}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        self._run("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
+            self._as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]
+        self.port = place.do(free_port, place.address)
+        initdb = self._command("initdb", "-U", "postgres", "-A", "trust", "--no-sync")
+        subprocess.run(initdb, check=True, capture_output=True, cwd=self._folder)
+        with (self._folder / "data/pg_hba.conf").open("a") as rules:
+            rules.write(OF_ANY_HOST)
         self.start()
 
     @property
     def url(self) -> str:
-        return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        """For the processes of the fleet."""
+        return f"postgres://postgres@{self.place.address}:{self.port}/postgres"
+
+    @property
+    def own_url(self) -> str:
+        """For who looks on, from wherever: over a file, whatever happens to the network."""
+        return f"postgres://postgres@/postgres?host={self._folder}&port={self.port}"
 
     def _command(self, name: str, *arguments: str) -> list[str]:
         folder = programs()
         assert folder
-        return [str(folder / name), "-D", str(self._folder / "data"), *arguments]
-
-    def _run(self, name: str, *arguments: str) -> None:
-        subprocess.run(
-            self._command(name, *arguments), check=True, capture_output=True, cwd=self._folder, **self._as_user
-        )
+        return self.place.command(*self._as_user, str(folder / name), "-D", str(self._folder / "data"), *arguments)
 
     def start(self) -> None:
+        listens = ["-p", str(self.port), "-k", str(self._folder), "-h", self.place.address]
         self.process = subprocess.Popen(
-            self._command("postgres", "-p", str(self.port), "-k", str(self._folder), "-h", "127.0.0.1"),
+            self._command("postgres", *listens, *self._options),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=self._folder,
-            **self._as_user,
         )
         wait_for(self._answers, name="PostgreSQL answers")
 
     def _answers(self) -> bool:
         try:
-            psycopg.connect(self.url, connect_timeout=5).close()
+            psycopg.connect(self.own_url, connect_timeout=5).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -85,3 +92,9 @@ class PostgresServer:
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(60)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return int(probe.getsockname()[1])

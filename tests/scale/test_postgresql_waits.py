@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.utils import load_backend
 
 from comfydash import env
+from downloads.worker import db_retry
 from tests.scale.tcp_proxy import TcpProxy
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db]  # the second one only lifts the guard of pytest-django
@@ -118,6 +119,24 @@ def test_a_transaction_that_lost_its_connection_is_not_continued_on_another(prox
     with pytest.raises((OperationalError, InterfaceError)):
         asked(database)
     database.in_atomic_block = False
+
+
+def test_a_write_whose_transaction_lost_its_connection_is_tried_again(proxy, database, monkeypatch):
+    """Also where the server is back at once, and Django has made a new connection before anybody can look."""
+    monkeypatch.setattr(db_retry, "connection", database)
+    monkeypatch.setattr(transaction, "get_connection", lambda using: database)
+    tries = []
+
+    def write() -> Any:
+        with transaction.atomic("proxied"):
+            tries.append(asked(database))
+            if len(tries) == 1:
+                proxy.cut()
+                proxy.heal()
+            return asked(database, "SELECT 'written'")
+
+    assert db_retry.while_locked(write) == "written"
+    assert len(tries) == 2
 
 
 def test_the_server_ends_what_takes_too_long_unless_it_is_a_migration(proxy, monkeypatch):

@@ -138,18 +138,28 @@ def test_a_redis_that_is_far_away_is_as_good_as_one_beside(proxy: TcpProxy) -> N
     queue = RedisQueue("far", url(proxy))
     wait_for(lambda: sent_and_received(queue, b"news"), MINUTE)
 
-    async def story() -> list[int]:
+    async def story() -> int:
         layer = RedisLayer(url(proxy))
         channel = await layer.new_channel()
         await layer.group_add("far", channel)
+        before = proxy.accepted
         for number in range(5):
-            await layer.group_send("far", {"type": "news", "number": number})
-        async with asyncio.timeout(MINUTE):
-            heard = [(await layer.receive(channel))["number"] for _ in range(5)]
+            await send_until_heard(layer, channel, number)
         await layer.close_pools()
-        return heard
+        return proxy.accepted - before
 
-    assert asyncio.run(story()) == list(range(5))
+    assert asyncio.run(story()) <= 2  # one that sends and one that receives
+
+
+async def send_until_heard(layer: RedisLayer, channel: str, number: int) -> None:
+    """What a busy machine does not send in time is dropped."""
+    receiving = asyncio.ensure_future(layer.receive(channel))
+    async with asyncio.timeout(MINUTE):
+        while not receiving.done() or receiving.result()["number"] != number:
+            if receiving.done():
+                receiving = asyncio.ensure_future(layer.receive(channel))
+            await layer.group_send("far", {"type": "news", "number": number})
+            await asyncio.wait([receiving], timeout=0.5)
 
 
 @pytest.mark.django_db
