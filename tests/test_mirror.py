@@ -65,6 +65,7 @@ COVERED_BY = {
     "downloads.transfer.errors": "downloads/transfer/test_fetch.py",
     "downloads.transfer.locate": "hosts",
     "downloads.transfer.progress": "downloads/transfer/test_fetch.py",
+    "downloads.transfer.remote_kind": "presets/management/commands/test_check_presets.py",
     "downloads.transfer.segments.connection": "downloads/transfer/stories",
     "downloads.transfer.segments.pool": "downloads/transfer/test_fetch.py",
     "downloads.transfer.segments.throughput": "downloads/transfer/test_fetch.py",
