@@ -50,7 +50,7 @@ class Dashboard:
         return [self.process.pid, *descendants(self.process.pid)]
 
     def manage(self, *arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments] if not code else [sys.executable, "-c", code]
+        command = [sys.executable, *(["-c", code] if code else ["manage.py"]), *arguments]
         return subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True, text=True)
 
 

@@ -12,9 +12,9 @@ from activity.models import Activity
 from comfyui import folders
 from comfyui.client import Client, ComfyError
 from comfyui.models import ComfyState
-from downloads.inventory.extra_model_paths import ALIASES
 from downloads.inventory.scan import models_index
 from downloads.models import DownloadFile, FileStatus, Status
+from modelfiles.model_folders import OLD_NAMES
 from modelfiles.suffixes import LOADABLE
 
 
@@ -47,7 +47,7 @@ def not_listed(client: Client, paths: list[str]) -> list[str]:
     for path in dict.fromkeys(paths):
         kind, _, name = path.partition("/")
         if name and index.find(path) and _is_expected(known, kind, name):
-            by_kind[ALIASES.get(kind, kind)].append(path)
+            by_kind[OLD_NAMES.get(kind, kind)].append(path)
     missing = []
     for kind, wanted in by_kind.items():
         listed = _names_in_comfyui(client, known.kinds_beside(kind))
@@ -58,7 +58,7 @@ def not_listed(client: Client, paths: list[str]) -> list[str]:
 
 def _is_expected(known: folders.Folders, kind: str, name: str) -> bool:
     """A configuration or a vocabulary beside a model is in no list; a model of a kind that packs may add is missed."""
-    suffixes = known.listed_suffixes(ALIASES.get(kind, kind))
+    suffixes = known.listed_suffixes(OLD_NAMES.get(kind, kind))
     return suffixes is None or PurePosixPath(name).suffix.lower() in suffixes | set(LOADABLE)
 
 
@@ -90,12 +90,12 @@ def warn(paths: list[str]) -> None:
             f"ComfyUI does not list {name}",
             f"It was installed as {file.file if file else path}. {_reason(known, kind, name)}",
             path=path,
-            folders=known.kinds.get(ALIASES.get(kind, kind), []),
+            folders=known.kinds.get(OLD_NAMES.get(kind, kind), []),
         )
 
 
 def _reason(known: folders.Folders, kind: str, name: str) -> str:
-    kind_there = ALIASES.get(kind, kind)
+    kind_there = OLD_NAMES.get(kind, kind)
     read, suffixes = known.kinds.get(kind_there, []), known.listed_suffixes(kind_there)
     suffix = PurePosixPath(name).suffix.lower()
     if not read:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 from django.db import models
 from django.utils import timezone
@@ -64,7 +65,17 @@ class ModelFile(models.Model):
             cls.objects.update_or_create(path=path, defaults={**stamp, "url": url, "etag": "", "commit": ""})
 
     @classmethod
-    def forget_other_names(cls, path: str) -> None:
+    def record(cls, files: Iterable[Self]) -> None:
+        """Write these records, in place of older ones of the same paths. In a transaction."""
+        records = list(files)
+        cls.forget_other_names(*(record.path for record in records))
+        names = [field.name for field in cls._meta.fields if field.name not in {"id", "path"}]
+        cls.objects.bulk_create(records, update_conflicts=True, unique_fields=["path"], update_fields=names)
+
+    @classmethod
+    def forget_other_names(cls, *paths: str) -> None:
         """One place has one record: unet and diffusion_models are one folder, and é is one name."""
-        same = [other for other in cls.objects.values_list("path", flat=True) if canonical(other) == canonical(path)]
-        cls.objects.filter(path__in=same).exclude(path=path).delete()
+        places = {canonical(path) for path in paths}
+        same = [other for other in cls.objects.values_list("path", flat=True) if canonical(other) in places]
+        if others := set(same) - set(paths):
+            cls.objects.filter(path__in=others).delete()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 from django.conf import settings
 
 from downloads.transfer import UNFENCED, Fence, Options
 from settings_app import preferences
 from settings_app.hub_token import hub_token
+
+ASK_SECONDS = 1.0
 
 
 def transfer_options(fence: Fence = UNFENCED) -> Options:
@@ -21,3 +26,20 @@ def transfer_options(fence: Fence = UNFENCED) -> Options:
         stall_seconds=settings.TRANSFER_STALL_SECONDS,
         fence=fence,
     )
+
+
+class OptionsOfNow:
+    """For an install: one thread asks the preferences, and all of its files go by the answer, a second old at most."""
+
+    def __init__(self, fence: Fence = UNFENCED) -> None:
+        self._fence = fence
+        self._rate = 0
+        self._asked = float("-inf")
+        self._options = Options()
+
+    def now(self) -> Options:
+        if time.monotonic() - self._asked >= ASK_SECONDS:
+            asked = transfer_options(self._fence)
+            self._asked, self._rate = time.monotonic(), asked.rate_limit()
+            self._options = replace(asked, rate_limit=lambda: self._rate)
+        return self._options

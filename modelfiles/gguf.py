@@ -1,18 +1,24 @@
-"""Where a GGUF file must end, by its own tensor table.
+"""What the header of a GGUF file says: what it is, its tensors, and where the file must end.
 
 By hand, not the gguf package: it brings numpy and maps the whole file for a table of a few kilobytes.
 """
 
 from __future__ import annotations
 
+import io
+import math
 import struct
 from typing import BinaryIO
 
 from modelfiles.errors import no_model
+from modelfiles.header import Header, NeedsBytes, Tensor
 
+MAGICS = frozenset({b"GGUF", b"FUGG"})
 SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # value type → bytes
-STRING, ARRAY, UINT32 = 8, 9, 4
+STRING, ARRAY, UINT16, UINT32 = 8, 9, 2, 4
 ALIGNMENT_KEY = b"general.alignment"
+ARCHITECTURE, TYPE, PART = "general.architecture", "general.type", "split.no"
+TOLD = frozenset({ARCHITECTURE.encode(), TYPE.encode()})  # strings that say what the file is
 MOST_DIMENSIONS = 8
 # Tensor type → (elements, bytes) of one block, as ggml defines them. Types that are not here are not judged.
 BLOCKS = {
@@ -32,15 +38,41 @@ class UnknownGguf(ValueError):
     """The header has something that we do not know, which says nothing against the file."""
 
 
+class _NotArrived(Exception):
+    """The bytes that were given end here, and the file does not."""
+
+    def __init__(self, needed: int) -> None:
+        self.needed = needed
+
+
 def end_of_tensors(source: BinaryIO, size: int) -> int:
     """The offset behind the last tensor. source is a GGUF file of `size` bytes; raises BrokenGguf, UnknownGguf."""
-    return _Header(source, size).walk()
+    return _Reader(source, size).walk()
 
 
-class _Header:
+def read_header(start: bytes, size: int, name: str) -> Header | NeedsBytes:
+    """The header out of the first bytes of a file of so many bytes; raises NotAModel. Tensors are not read."""
+    sniff(start, name)
+    reader = _Reader(io.BytesIO(start), size)
+    try:
+        reader.walk()
+    except _NotArrived as more:
+        so_far = Header({}, reader.metadata, whole=False) if ARCHITECTURE in reader.metadata else None
+        # Twice as much each time: a vocabulary of megabytes is not asked for in a thousand steps.
+        return NeedsBytes(min(size, max(more.needed, 2 * len(start))), so_far)
+    except BrokenGguf:
+        raise no_model(name, "ends before its GGUF header is complete") from None
+    except UnknownGguf as unknown:
+        raise no_model(name, f"has a GGUF header of a kind not known here ({unknown})") from None
+    return Header(reader.tensors, reader.metadata)
+
+
+class _Reader:
     def __init__(self, source: BinaryIO, size: int) -> None:
         self.source, self.size = source, size
         self.alignment = 32
+        self.metadata: dict[str, str] = {}
+        self.tensors: dict[str, Tensor] = {}
         source.seek(0)
         self.order = ">" if source.read(4) == b"FUGG" else "<"
 
@@ -75,6 +107,10 @@ class _Header:
             self.alignment = self._number("I")
             if not 0 < self.alignment <= 1 << 20:
                 raise UnknownGguf("alignment")
+        elif key in TOLD and kind == STRING:
+            self.metadata[key.decode()] = self._string().decode(errors="replace")
+        elif key == PART.encode() and kind in {UINT16, UINT32}:
+            self.metadata[PART] = str(self._number("H" if kind == UINT16 else "I"))
         else:
             self._skip_value(kind)
 
@@ -97,23 +133,19 @@ class _Header:
 
     def _tensor(self) -> int:
         """Where its data ends, relative to the data section; where it begins when the type is not known."""
-        self._string()
+        name = self._string().decode(errors="replace")
         dimensions = self._number("I")
         if dimensions > MOST_DIMENSIONS:
             raise UnknownGguf("dimensions")
-        elements = 1
-        for _ in range(dimensions):
-            elements *= self._number("Q")
+        lengths = [self._number("Q") for _ in range(dimensions)]
+        elements = math.prod(lengths)
         kind, offset = self._number("I"), self._number("Q")
+        self.tensors[name] = Tensor(str(kind), tuple(reversed(lengths)))
         per_block, block_bytes = BLOCKS.get(kind, (1, 0))
         return offset + -(-elements // per_block) * block_bytes
 
     def _number(self, code: str) -> int:
-        width = struct.calcsize(code)
-        data = self.source.read(width)
-        if len(data) < width:
-            raise BrokenGguf("ends in its header")
-        return int(struct.unpack(self.order + code, data)[0])
+        return int(struct.unpack(self.order + code, self._read(struct.calcsize(code)))[0])
 
     def _string(self) -> bytes:
         length = self._number("Q")
@@ -121,7 +153,16 @@ class _Header:
             raise BrokenGguf("ends in its header")
         if length > 1 << 16:
             raise UnknownGguf("name")
-        return self.source.read(length)
+        return self._read(length)
+
+    def _read(self, count: int) -> bytes:
+        data = self.source.read(count)
+        if len(data) < count:
+            end = self.source.tell() + count - len(data)
+            if end > self.size:
+                raise BrokenGguf("ends in its header")
+            raise _NotArrived(end)
+        return data
 
     def _skip(self, count: int) -> None:
         if self.source.tell() + count > self.size:
@@ -130,7 +171,7 @@ class _Header:
 
 
 def sniff(head: bytes, name: str) -> None:
-    if head[:4] not in {b"GGUF", b"FUGG"}:
+    if head[:4] not in MAGICS:
         raise no_model(name, "is no GGUF file")
 
 

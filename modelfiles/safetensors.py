@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO, TypeGuard
 
 from modelfiles.errors import no_model
+from modelfiles.header import Header, NeedsBytes, Tensor
 
 SUFFIXES = (".safetensors", ".sft")
 MAX_HEADER = 100_000_000  # bytes; what the library accepts
@@ -30,23 +32,53 @@ def sniff(head: bytes, name: str) -> None:
         raise no_model(name, "does not begin with a safetensors header")
 
 
+def read_header(start: bytes, size: int, name: str) -> Header | NeedsBytes:
+    """The header out of the first bytes of a file of so many bytes; raises NotAModel. Tensors are not read."""
+    if len(start) < min(9, size):
+        return NeedsBytes(9)
+    sniff(start, name)
+    end = 8 + _length(start, size, name)
+    if len(start) < end:
+        return NeedsBytes(end)
+    content = _parsed(start[8:end], name)
+    metadata = content.get("__metadata__")
+    return Header(
+        {key: _tensor(key, entry, name) for key, entry in _tensors(content)},
+        {key: value for key, value in metadata.items() if isinstance(value, str)} if isinstance(metadata, dict) else {},
+    )
+
+
 def check(source: BinaryIO, size: int, name: str) -> list[str]:
     source.seek(0)
-    (length,) = struct.unpack("<Q", source.read(8))
-    if 8 + length > size:
-        raise no_model(name, "ends before its header is complete")
-    try:
-        header = json.loads(source.read(length))
-    except (ValueError, RecursionError):
-        raise no_model(name, "has a header that cannot be read") from None
-    if not isinstance(header, dict):
-        raise no_model(name, "has a header that cannot be read")
-    # Two underscores are the format's own: __metadata__, and what a later version may bring.
-    places = sorted(_tensor_place(key, entry, name) for key, entry in header.items() if not key.startswith("__"))
+    length = _length(source.read(8), size, name)
+    content = _parsed(source.read(length), name)
+    places = sorted(_tensor_place(key, entry, name) for key, entry in _tensors(content))
     data = size - 8 - length
     if max((end for _, end in places), default=0) > data:
         raise no_model(name, "is truncated: its header speaks of more bytes than it has")
     return _unused_bytes(places, data, name)
+
+
+def _length(start: bytes, size: int, name: str) -> int:
+    (length,) = struct.unpack("<Q", start[:8])
+    if 8 + length > size:
+        raise no_model(name, "ends before its header is complete")
+    return int(length)
+
+
+def _parsed(data: bytes, name: str) -> dict[str, object]:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
+        raise no_model(name, "has a header that cannot be read") from None
+    if not isinstance(content, dict):
+        raise no_model(name, "has a header that cannot be read")
+    return content
+
+
+def _tensors(content: dict[str, object]) -> Iterator[tuple[str, object]]:
+    """Two underscores are the format's own: __metadata__, and what a later version may bring."""
+    return ((key, entry) for key, entry in content.items() if not key.startswith("__"))
 
 
 def _unused_bytes(places: list[tuple[int, int]], data: int, name: str) -> list[str]:
@@ -70,6 +102,12 @@ def _unused_bytes(places: list[tuple[int, int]], data: int, name: str) -> list[s
         f"{name} has {', and '.join(odd)}. Its bytes are kept as its source has them, but programs may refuse to load "
         "it: if so, look for another copy."
     ]
+
+
+def _tensor(key: str, entry: object, name: str) -> Tensor:
+    _tensor_place(key, entry, name)
+    assert isinstance(entry, dict)
+    return Tensor(str(entry.get("dtype")), tuple(entry["shape"]))
 
 
 def _tensor_place(key: str, entry: object, name: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.transfer import measure
+from bench.transfer import many, measure
 from bench.transfer.clients import Client, clients
 from bench.transfer.targets import say_targets
 
@@ -53,7 +53,10 @@ def main() -> None:
     print(f"load before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; medians of up to {options.rounds} runs\n")
     results: Times = {}
     for key in options.cases:
-        results[key] = _kill(found, options.folder) if key == "kill" else _case(CASES[key], found, options)
+        if key in many.CASES:
+            results[key] = many.run_case(many.CASES[key], options.rounds, options.folder, options.bench_python)
+        else:
+            results[key] = _kill(found, options.folder) if key == "kill" else _case(CASES[key], found, options)
         if options.json:
             options.json.write_text(json.dumps(results, indent=1))
     for key, connections in say_targets(results):
@@ -65,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.transfer", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="at most, while there is time")
     parser.add_argument("--minutes", type=float, default=10.0, help="about, in all; each client runs once in any case")
-    parser.add_argument("--cases", nargs="*", choices=[*CASES, "kill"], default=[*CASES, "kill"])
+    parser.add_argument("--cases", nargs="*", choices=[*CASES, "kill", *many.CASES], default=[*CASES, "kill"])
     parser.add_argument("--ours", nargs="*", type=int, default=[1, 4, 8, 16], help="connections")
     parser.add_argument("--only", nargs="*", default=[], help="clients whose name contains one of these")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="on the disk that is measured")

@@ -74,10 +74,17 @@ def _aria2c() -> list[Client]:
 
 
 def _python(python: str, module: str, script: str, name: str) -> list[Client]:
-    if not python or subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode:
-        print(f"{name}: left out, {module} is not installed in {python or '(--bench-python was not given)'}")
+    if not has_module(python, module):
         return []
     return [Client(name, [python, str(HERE / script), "{hub}", "{url}", "{folder}"], timed=True, resumes=False)]
+
+
+def has_module(python: str, module: str) -> bool:
+    """Says where it is not."""
+    if python and not subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode:
+        return True
+    print(f"{module}: left out, it is not installed in {python or '(--bench-python was not given)'}")
+    return False
 
 
 def _has(program: str) -> bool:

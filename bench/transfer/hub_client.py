@@ -8,7 +8,8 @@ import time
 
 hub, url, folder = sys.argv[1:4]
 os.environ |= {
-    "HF_ENDPOINT": hub,
+    # Another name than the CDN's: it follows redirects within one host, and there the Hub's headers are missing.
+    "HF_ENDPOINT": hub.replace("127.0.0.1", "localhost"),
     "HF_HUB_DISABLE_XET": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HOME": folder + "/.hf",

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import yaml
 
+from modelfiles.model_folders import OLD_NAMES
+
 FILE_MAX = 2**18  # bytes; real files have some kB, and PyYAML needs seconds for this many
 SECTIONS_MAX, PATHS_MAX, FAULTS_MAX = 500, 5000, 100
-# ComfyUI reads both folders of a group for the same kind of model. Source: folder_paths.py of ComfyUI.
-ALIASES = {"unet": "diffusion_models", "clip": "text_encoders", "t2i_adapter": "controlnet"}
 EXAMPLE = "Write it like ComfyUI's extra_model_paths.yaml.example."
 PAIRS_MAX = 20_000  # of all sections together, what merge keys bring included
 _OWN_TAG = re.compile(r"!|tag:yaml\.org,2002:(?!(?:str|int|float|bool|null|timestamp|map|seq|merge|value)$)")
@@ -236,7 +236,7 @@ class _Reader:
         return Path(os.path.normpath((base or self.place.parent) / written))
 
     def _add(self, kind: str, folder: Path, is_default: bool) -> None:
-        folders = self.kinds.setdefault(ALIASES.get(kind, kind), [])
+        folders = self.kinds.setdefault(OLD_NAMES.get(kind, kind), [])
         if is_default:
             if folder in folders:
                 folders.remove(folder)

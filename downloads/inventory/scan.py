@@ -17,9 +17,9 @@ from django.conf import settings
 
 import extension_points
 from downloads.inventory import extra_model_paths as extra_paths
-from downloads.inventory.extra_model_paths import ALIASES
 from downloads.inventory.keep_both import original
 from downloads.transfer import LINK_SUFFIX, PART_SUFFIX, STATE_SUFFIX, begun_path
+from modelfiles.model_folders import OLD_NAMES
 from values.kept import Kept
 from volumes.file_names import composed, shown
 from volumes.files import OLD
@@ -102,7 +102,7 @@ class ModelsIndex:
 
     def roots(self, kind: str) -> list[Path]:
         """Folders that hold this kind, the one for new files first."""
-        return self.kinds.get(ALIASES.get(kind, kind), [])
+        return self.kinds.get(OLD_NAMES.get(kind, kind), [])
 
 
 def resolved(path: str) -> str:
@@ -111,7 +111,7 @@ def resolved(path: str) -> str:
     And é is one name, in one character or in two.
     """
     kind, slash, rest = composed(path).partition("/")
-    return ALIASES.get(kind, kind) + slash + rest
+    return OLD_NAMES.get(kind, kind) + slash + rest
 
 
 def canonical(path: str) -> str:
@@ -218,7 +218,7 @@ def _all_roots() -> dict[str, list[Path]]:
     sources = [extra_model_paths(settings.EXTRA_MODEL_PATHS), *(roots() for roots in extension_points.model_roots)]
     for kinds in sources:
         for kind, folders in kinds.items():
-            name = ALIASES.get(kind, kind)
+            name = OLD_NAMES.get(kind, kind)
             own = settings.MODELS_DIR / kind
             roots[name].extend(folder for folder in folders if folder != own and folder not in roots[name])
     return dict(roots)
@@ -232,7 +232,7 @@ def linked_kinds() -> dict[str, Path]:
     """
     linked: dict[str, Path] = {}
     for kind, folders in extra_model_paths(settings.EXTRA_MODEL_PATHS).items():
-        for name in (kind, *(alias for alias, real in ALIASES.items() if real == kind)):
+        for name in (kind, *(alias for alias, real in OLD_NAMES.items() if real == kind)):
             link = settings.MODELS_DIR / name
             if link.is_symlink():
                 linked.update((name, folder) for folder in folders if folder.is_dir() and folder.samefile(link))
@@ -259,7 +259,7 @@ def _build(roots: dict[str, list[Path]], contents: list[list[FoundFile]]) -> Mod
     for kind, folders in roots.items():
         if kind:
             kinds[kind].extend(folders)
-    for name in {*ALIASES.values(), *(path.partition("/")[0] for path in files)}:
+    for name in {*OLD_NAMES.values(), *(path.partition("/")[0] for path in files)}:
         kinds[name].insert(0, settings.MODELS_DIR / name)
     return ModelsIndex(files, partials, links, dict(names), dict(kinds))
 

@@ -1,5 +1,6 @@
 """Bringing files: probe what a host has, fetch it complete and verified, publish it atomically. Knows no Django."""
 
+from downloads.transfer.background import Task
 from downloads.transfer.disk.confined import (
     delete_confined,
     folder_confined,
@@ -11,7 +12,7 @@ from downloads.transfer.disk.confined import (
 from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space import DiskSpace, disk_space
 from downloads.transfer.disk.space_needed import LEAST_MISSING
-from downloads.transfer.fetch import fetch
+from downloads.transfer.fetch import Arrived, fetch, sync_folders
 from downloads.transfer.locate import peek, probe, probe_all
 from downloads.transfer.part.file import (
     discard_partial,
@@ -22,6 +23,8 @@ from downloads.transfer.part.file import (
     take_from_earlier,
 )
 from downloads.transfer.part.names import LINK_SUFFIX, PART_SUFFIX, STATE_SUFFIX, begun_path, number_in
+from downloads.transfer.segments.throughput import Throughput
+from downloads.transfer.session import Session
 from downloads.transfer.types import UNFENCED, Fence, Options, Progress, Published, Tick, Wanted
 from hosts.answers import Facts
 from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
@@ -33,13 +36,17 @@ __all__ = [
     "PART_SUFFIX",
     "STATE_SUFFIX",
     "UNFENCED",
+    "Arrived",
     "DiskSpace",
     "Facts",
     "Fence",
     "Options",
     "Progress",
     "Published",
+    "Session",
     "Stopped",
+    "Task",
+    "Throughput",
     "Tick",
     "TransferError",
     "Wanted",
@@ -64,6 +71,7 @@ __all__ = [
     "recover_replaced",
     "reserved_bytes",
     "stat_confined",
+    "sync_folders",
     "take_along",
     "take_from_earlier",
 ]

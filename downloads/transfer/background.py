@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
 
 from downloads.transfer.types import Progress, Tick
 from webclient.errors import Stopped
 
 Answer = TypeVar("Answer")
+
+
+IDLE_SECONDS = 5.0  # that a thread waits for more to do; starting one costs more than what a small file has to do in it
+MOST_IDLE = 32
 
 
 class Task(Generic[Answer]):
@@ -20,17 +25,25 @@ class Task(Generic[Answer]):
 
     def __init__(self, work: Callable[[], Answer], name: str) -> None:
         self._work = work
+        self._name = name
         self._answer: list[Answer] = []
         self._error: BaseException | None = None
         self.done = threading.Event()
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        try:
+            thread = _mine.idle.pop()
+        except IndexError:
+            thread = _Thread(_mine.idle)
+        thread.tasks.put(self)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        threading.current_thread().name = self._name
         try:
             self._answer.append(self._work())
         except BaseException as error:  # as in concurrent.futures, whose threads would hold up the end of the process
             self._error = error
         finally:
+            del self._work  # and what it holds
+            threading.current_thread().name = "idle"
             self.done.set()
 
     def result(self) -> Answer:
@@ -39,6 +52,37 @@ class Task(Generic[Answer]):
         if self._error is not None:
             raise self._error
         return self._answer[0]
+
+
+class _Thread:
+    """Runs one task after the other for the thread that started it, until none has come for a while."""
+
+    def __init__(self, idle: list[_Thread]) -> None:
+        self.tasks: SimpleQueue[Task[Any]] = SimpleQueue()
+        self._idle = idle  # those of the same starter: one thread takes from it, each of them adds itself
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.tasks.get(timeout=IDLE_SECONDS).run()
+            except Empty:
+                try:
+                    self._idle.remove(self)
+                except ValueError:  # it has just been taken
+                    continue
+                return
+            if len(self._idle) >= MOST_IDLE:
+                return
+            self._idle.append(self)
+
+
+class _Mine(threading.local):
+    def __init__(self) -> None:
+        self.idle: list[_Thread] = []
+
+
+_mine = _Mine()
 
 
 def watch(

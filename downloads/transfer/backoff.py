@@ -39,6 +39,26 @@ class Pauses:
             self._end = None
 
 
+class HostPauses:
+    """Hosts that asked to be left alone: all files of an install hold that together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until: dict[str, tuple[float, str]] = {}
+
+    def note(self, host: str, seconds: float, sentence: str) -> None:
+        until = time.monotonic() + seconds
+        with self._lock:
+            if until > self._until.get(host, (0.0, ""))[0]:
+                self._until[host] = (until, sentence)
+
+    def left(self, host: str) -> tuple[float, str]:
+        """Seconds that it is to be left alone yet, and why."""
+        with self._lock:
+            until, sentence = self._until.get(host, (0.0, ""))
+        return max(0.0, until - time.monotonic()), sentence
+
+
 @dataclass
 class Backoff:
     """Counts attempts without progress and waits between them: base · 2ⁿ, at most the cap, or what the host asks."""
@@ -50,6 +70,8 @@ class Backoff:
     total: int = 1  # attempts over all, progress or not
     bytes_done: int = 0
     bytes_total: int | None = None
+    host: str = ""
+    pauses_of_hosts: HostPauses = field(default_factory=HostPauses)
     held_up: Pauses = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,10 +84,17 @@ class Backoff:
     def through(self, ask: Callable[[], Answer]) -> Answer:
         """Ask, in a thread, until there is an answer. Raises the last TransferError, and Stopped by the tick."""
         while True:
+            self.leave_alone()
             try:
                 return watch(ask, self.tick, self.options.tick_interval, self._asking)
             except Transient as failure:
                 self.after(failure)
+
+    def leave_alone(self) -> None:
+        """Wait while the host asks for it, whichever file of the install it said so to. Raises Stopped."""
+        left, sentence = self.pauses_of_hosts.left(self.host)
+        if left > 0:
+            self._wait(left, sentence)
 
     def _asking(self) -> Progress:
         return Progress(
@@ -81,7 +110,9 @@ class Backoff:
         self.total += 1
         if failure.wait is not None and self._heeds(failure.wait):
             self.pauses += 1
-            self._wait(max(failure.wait, min(LEAST_PAUSE, self.options.retry_base)), str(failure))
+            pause = max(failure.wait, min(LEAST_PAUSE, self.options.retry_base))
+            self.pauses_of_hosts.note(self.host, pause, str(failure))
+            self._wait(pause, str(failure))
             return
         if self.attempt >= self.options.max_attempts:
             raise TransferError(_final(str(failure)), reason=failure.reason, retry=True, wait=failure.wait) from failure

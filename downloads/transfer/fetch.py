@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from downloads.transfer.backoff import Backoff
-from downloads.transfer.disk.confined import open_confined, stat_confined, storage_refusal
+from downloads.transfer.disk.confined import folder_confined, open_confined, stat_confined, storage_refusal, writing
 from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space_needed import check_reserve, check_room, without_room
 from downloads.transfer.errors import RangeRefused, no_model_is_a_refusal
-from downloads.transfer.locate import hosts_of, locate
+from downloads.transfer.locate import locate
 from downloads.transfer.part.file import Partial, discard_partial, partial_bytes
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.part.journal import Identity
@@ -21,42 +22,70 @@ from downloads.transfer.part.local_copy import LocalCopy, publish_link
 from downloads.transfer.part.names import PART_SUFFIX, number_begun, stem
 from downloads.transfer.part.syncer import Syncer
 from downloads.transfer.progress import ProgressReporter
+from downloads.transfer.segments.plan import SMALLEST
 from downloads.transfer.segments.pool import ConnectionPool
-from downloads.transfer.segments.rate_limit import RateLimit
 from downloads.transfer.segments.tuner import Tuner
+from downloads.transfer.session import Session
 from downloads.transfer.source import Source, SourceChanged
 from downloads.transfer.types import Options, Published, Tick, Wanted
 from hosts.answers import Facts, Located
-from hosts.registry import Hosts
 from modelfiles.structure import check_open
 from volumes.checksum import sha256_of_open
-from webclient.client import WebClient
+from volumes.files import sync_folder
 from webclient.errors import Stopped, TransferError, Transient, path_taken
 from webclient.url_policy import shown
 
 MAX_CHANGES = 3  # times a file may change under our hands before we give up
+FLUSHED_ONCE = 16 << 20  # bytes: what a power cut may cost of a file that is never flushed on the way
 BELIEVED = 3  # refusals to continue in the middle before the bytes that are there are given up
 
-Publish = Callable[[Published], bool]
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that is complete, verified and on the platter, and that has not got its name yet."""
+
+    result: Published
+    root: Path
+    rename: Callable[[], None]  # gives it the name. Raises TransferError, OSError, Stopped
+
+    @property
+    def folder(self) -> tuple[Path, str]:
+        """Root, and path below it, of the folder that makes the name durable once it is synced."""
+        return self.root, self.result.path.rpartition("/")[0]
+
+
+Publish = Callable[[Arrived], bool]
 
 
 def fetch(
-    wanted: Wanted, options: Options, tick: Tick, facts: Facts | None = None, *, publish: Publish | None = None
+    wanted: Wanted,
+    options: Options,
+    tick: Tick,
+    facts: Facts | None = None,
+    *,
+    publish: Publish | None = None,
+    session: Session | None = None,
 ) -> Published:
     """Bring a file, resuming what is there. Raises TransferError, and Stopped when tick or publish say so.
 
-    tick is called from this thread at least twice a second. publish is asked right before the final rename, with what
-    will stand there. facts are those of an earlier probe: when the host has another file now, a warning says so.
+    tick is called from this thread at least twice a second. publish is asked at the end: it renames the file and makes
+    that durable, or answers False. facts are those of an earlier probe: when the host has another
+    file now, a warning says so. A session is shared with other files of the same install.
     """
     wanted = replace(wanted, path=_checked(wanted))
     place = wanted.root / wanted.path
-    hosts = hosts_of(options)
-    with WebClient(options, hosts) as client:
+    with nullcontext(session) if session else Session(options) as session:
         try:
-            return Transfer(client, hosts, wanted, options, tick, facts).run(publish)
+            return Transfer(session, wanted, options, tick, facts).run(publish or _publish)
         except OSError as error:  # a disk that fails in a way that has no name yet, a folder that vanished
             sentence = f"{place} could not be written: {error.strerror or error}. Check the volume, then retry."
             raise storage_refusal(error, place) or TransferError(sentence, reason="not_writable") from error
+
+
+def _publish(arrived: Arrived) -> bool:
+    arrived.rename()
+    sync_folders([arrived.folder])
+    return True
 
 
 def _checked(wanted: Wanted) -> str:
@@ -73,24 +102,19 @@ def _checked(wanted: Wanted) -> str:
 
 
 class Transfer:
-    def __init__(
-        self, client: WebClient, hosts: Hosts, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None
-    ) -> None:
-        self.client, self.hosts, self.wanted, self.options, self.earlier = client, hosts, wanted, options, facts
+    def __init__(self, session: Session, wanted: Wanted, options: Options, tick: Tick, facts: Facts | None) -> None:
+        self.session, self.client, self.hosts = session, session.client, session.hosts
+        self.wanted, self.options, self.earlier = wanted, options, facts
         self.warnings: list[str] = []
         self.fetched = 0  # bytes received by this call
         self.changes = 0
         self.refusals = 0  # answers that did not continue where bytes were at stake
         self._furthest = 0  # bytes that were there at once
-        self.backoff = Backoff(options, tick)
-        self.limit = RateLimit(options.rate_limit)
-        self.tuner = Tuner(options.connections)
+        self.backoff = Backoff(options, tick, host=session.host_of(wanted.url), pauses_of_hosts=session.pauses)
         self.reporter = ProgressReporter(options, tick, self.backoff)
 
-    def run(self, publish: Publish | None) -> Published:
-        self.backoff.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
-        self.backoff.bytes_total = self.earlier.size if self.earlier else None
-        place = self.backoff.through(lambda: locate(self.client, self.hosts, self.wanted.url))
+    def run(self, publish: Publish) -> Published:
+        place = self.session.take(self.wanted.url) or self._locate()
         self._check_expected(place.facts)
         self.backoff.bytes_total = place.facts.size
         if place.facts.warning:
@@ -104,7 +128,12 @@ class Transfer:
                 raise
             raise without_room(refusal, self.wanted, self.backoff.bytes_total, self.options.disk_reserve) from refusal
 
-    def _from_host(self, place: Located, publish: Publish | None) -> Published:
+    def _locate(self) -> Located:
+        self.backoff.bytes_done = partial_bytes(self.wanted.root, self.wanted.path)
+        self.backoff.bytes_total = self.earlier.size if self.earlier else None
+        return self.backoff.through(lambda: locate(self.client, self.hosts, self.wanted.url))
+
+    def _from_host(self, place: Located, publish: Publish) -> Published:
         check_room(self.wanted, place.facts.size, self.options.disk_reserve)
         with Partial(self.wanted.root, self.wanted.path, self.options.fence) as partial:
             if not partial.adopt(Identity.of(place.facts)):
@@ -156,7 +185,7 @@ class Transfer:
 
     # --- the same bytes, here already ---------------------------------------------------------------------------
 
-    def _from_local_copies(self, facts: Facts, publish: Publish | None) -> Published | None:
+    def _from_local_copies(self, facts: Facts, publish: Publish) -> Published | None:
         """Link or copy the first file that has the wanted bytes indeed."""
         expected = self.wanted.sha256.lower() or facts.sha256
         for root, path in self.wanted.local_copies if expected else ():
@@ -175,7 +204,7 @@ class Transfer:
                 copy.close()
         return None
 
-    def _from_copy(self, copy: LocalCopy, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
+    def _from_copy(self, copy: LocalCopy, expected: str, facts: Facts, publish: Publish) -> Published | None:
         """None when its bytes are others."""
         root, path = self.wanted.root, self.wanted.path
         root.mkdir(parents=True, exist_ok=True)
@@ -188,14 +217,15 @@ class Transfer:
                     f"{path} is a link to {copy.path}, which has the same content: nothing was fetched."
                 )
                 result = self._published(os.fstat(copy.handle), digest, facts)
-                self._check_still_wanted(result, publish)
-                publish_link(root, path, self.options.fence, replace=self.wanted.replace)
+                self._hand_over(
+                    result, lambda: publish_link(root, path, self.options.fence, replace=self.wanted.replace), publish
+                )
                 with suppress(TransferError):  # somebody writes there: what was begun is theirs
                     discard_partial(root, path, self.options.fence)
                 return result
         return self._copy(copy, expected, facts, publish)
 
-    def _copy(self, copy: LocalCopy, expected: str, facts: Facts, publish: Publish | None) -> Published | None:
+    def _copy(self, copy: LocalCopy, expected: str, facts: Facts, publish: Publish) -> Published | None:
         check_room(self.wanted, facts.size, self.options.disk_reserve)
         with Partial(self.wanted.root, self.wanted.path, self.options.fence) as partial:
             partial.adopt(Identity.of(replace(facts, size=copy.size, sha256=expected)))
@@ -214,11 +244,12 @@ class Transfer:
 
     # --- the bytes -------------------------------------------------------------------------------------------------
 
-    def _bring(self, partial: Partial, source: Source, publish: Publish | None) -> Published:
+    def _bring(self, partial: Partial, source: Source, publish: Publish) -> Published:
         for last_chance in (False, True):
             hasher = Hasher(partial)
             try:
                 size = self._fill(partial, source, hasher)
+                self.reporter.tell("verifying", size, size)
                 self._finish_hashing(partial, hasher, size)
                 digest = hasher.hexdigest()
             finally:
@@ -239,13 +270,15 @@ class Transfer:
     def _fill(self, partial: Partial, source: Source, hasher: Hasher) -> int:
         """Until every byte is on disk; the size."""
         whole = not (source.facts.resumable and source.facts.size)
-        syncer = Syncer(partial)
+        syncer = Syncer(partial) if _is_worth_syncing(partial, source.facts.size) else None
+        tuner = Tuner(self._most_connections(source.facts.size), self._grant)
         try:
             while True:
+                self.backoff.leave_alone()
                 if whole and partial.bytes_done:
                     partial.start_over(partial.identity)
                 partial.reserve()
-                pool = ConnectionPool(partial, source, hasher, self.options, self.limit, self.tuner, whole=whole)
+                pool = ConnectionPool(partial, source, hasher, self.options, self.session.limit, tuner, whole=whole)
                 try:
                     pool.run(lambda pool=pool: self._report_progress(pool, partial, syncer))  # type: ignore[misc]
                     return pool.ended_at if pool.ended_at is not None else source.facts.size or 0
@@ -259,7 +292,16 @@ class Transfer:
                 finally:
                     self.fetched += pool.received
         finally:
-            syncer.stop()
+            self._grant(0)
+            if syncer:
+                syncer.stop()
+
+    def _most_connections(self, size: int | None) -> int:
+        """No more than there is work for."""
+        return self.options.connections if size is None else min(self.options.connections, 1 + size // SMALLEST)
+
+    def _grant(self, wanted: int) -> int:
+        return self.session.connections.grant(self, wanted, self.options.connections)
 
     def _give_up_ranges(self, pool: ConnectionPool, partial: Partial) -> bool:
         """Whether to fetch the file whole. Where bytes would be lost, one odd answer is not believed."""
@@ -293,11 +335,12 @@ class Transfer:
         self.backoff.bytes_done = done
         self.backoff.after(failure)
 
-    def _report_progress(self, pool: ConnectionPool, partial: Partial, syncer: Syncer) -> None:
+    def _report_progress(self, pool: ConnectionPool, partial: Partial, syncer: Syncer | None) -> None:
         """Called several times a second while bytes arrive; tells when it is time. Raises Stopped."""
         if not self.options.fence.holds():
             raise Stopped
-        syncer.raise_error()
+        if syncer:
+            syncer.raise_error()
         if not pool.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
             check_reserve(self.wanted, self.options.disk_reserve)
         if self.reporter.received(self.fetched + pool.received):
@@ -310,19 +353,19 @@ class Transfer:
 
     # --- the end ---------------------------------------------------------------------------------------------------
 
-    def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish | None) -> Published:
+    def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish) -> Published:
         with os.fdopen(os.dup(partial.handle), "rb") as file, no_model_is_a_refusal():
             self.warnings.extend(check_open(file, size, self.wanted.path.rpartition("/")[2]))
         found = self.reporter.watch(lambda: partial.finish(size), lambda: size, size)
         result = self._published(found, digest, facts)
-        self._check_still_wanted(result, publish)
-        partial.publish(replace=self.wanted.replace)
+        self._hand_over(result, lambda: partial.publish(replace=self.wanted.replace), publish)
+        partial.forget_journal()
         return result
 
-    def _check_still_wanted(self, result: Published, publish: Publish | None) -> None:
-        """Raises Stopped."""
+    def _hand_over(self, result: Published, rename: Callable[[], None], publish: Publish) -> None:
+        """Raises Stopped when it is wanted no more."""
         self.reporter.tell("verifying", result.size, result.size)
-        if publish and not publish(result):
+        if not publish(Arrived(result, self.wanted.root, rename)):
             raise Stopped
 
     def _published(self, found: os.stat_result, digest: str, facts: Facts) -> Published:
@@ -339,3 +382,15 @@ class Transfer:
             warnings=tuple(dict.fromkeys(self.warnings)),
             verified=digest in {self.wanted.sha256.lower(), facts.sha256},
         )
+
+
+def _is_worth_syncing(partial: Partial, size: int | None) -> bool:
+    """While bytes arrive; so few as others lack are flushed once, at the end."""
+    return size is None or size - partial.bytes_done > FLUSHED_ONCE
+
+
+def sync_folders(folders: Iterable[tuple[Path, str]]) -> None:
+    """Make the names in these folders (root, and path below it) durable, each folder once. Raises OSError."""
+    for root, path in dict.fromkeys(folders):
+        with folder_confined(root, f"{path}/x" if path else "x") as (folder, _), writing(root / path):
+            sync_folder(folder)

@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 
 from downloads.transfer.background import Task
 from downloads.transfer.backoff import Backoff, Pauses
 from downloads.transfer.errors import no_model_is_a_refusal
+from downloads.transfer.session import Session
 from downloads.transfer.types import Options, Progress, Tick, keep_going
 from hosts import direct
 from hosts.answers import Facts, Located
-from hosts.registry import Hosts, configured
+from hosts.registry import Hosts
 from modelfiles.structure import sniff
 from webclient.client import NETWORK_ERRORS, WebClient, explain
 from webclient.errors import Stopped, TransferError
 from webclient.url_policy import check_address
 
-AT_ONCE = 6  # probes in parallel
-
-
-def hosts_of(options: Options) -> Hosts:
-    return configured(options.hub_endpoint, options.token)
+AT_ONCE = 16  # probes in parallel: answers without a body, most of the time is the way there and back
 
 
 def probe(url: str, options: Options, tick: Tick = keep_going) -> Facts:
     """What the host says of a URL, no byte of the file fetched. Raises TransferError, and Stopped by the tick."""
-    hosts = hosts_of(options)
-    with WebClient(options, hosts) as client:
-        return Backoff(options, tick).through(lambda: locate(client, hosts, url)).facts
+    with Session(options) as session:
+        return Backoff(options, tick).through(lambda: locate(session.client, session.hosts, url)).facts
 
 
 def peek(url: str, options: Options, name: str) -> None:
     """Read the first bytes only: TransferError(not_a_model) when they cannot be what `name` says."""
-    hosts = hosts_of(options)
-    with WebClient(options, hosts) as client:
-        place = locate(client, hosts, url)
+    with Session(options) as session:
+        place = locate(session.client, session.hosts, url)
         headers = {"Range": "bytes=0-511"}
-        with client.get_or_without(place.link, headers, anonymous=place.anonymous) as response:
+        with session.client.get_or_without(place.link, headers, anonymous=place.anonymous) as response:
             try:
                 head = response.raw.read(512, decode_content=False)
             except NETWORK_ERRORS as error:
@@ -50,42 +45,65 @@ def peek(url: str, options: Options, name: str) -> None:
         sniff(head, name)
 
 
-def probe_all(urls: Iterable[str], options: Options, tick: Tick = keep_going) -> dict[str, Facts | TransferError]:
-    """Probe several URLs, a few at a time; each gets its facts or its refusal. Raises Stopped by the tick."""
-    answers: dict[str, Facts | TransferError] = dict.fromkeys(urls, TransferError("Not asked.", reason="error"))
-    pending: SimpleQueue[str] = SimpleQueue()
-    for url in answers:
-        pending.put(url)
-    held_up = Pauses(options.max_waits)  # by all of them together: one host says the same for each
-    said: list[Progress] = []  # what one of them waits for, told by the calling thread
+def probe_all(
+    urls: Iterable[str], options: Options, tick: Tick = keep_going, session: Session | None = None
+) -> dict[str, Facts | TransferError]:
+    """Probe several URLs, a few at a time; each gets its facts or its refusal. Raises Stopped by the tick.
 
-    def note(progress: Progress) -> bool:
+    A session keeps what hosts said for the transfers that follow.
+    """
+    with nullcontext(session) if session else Session(options) as session:
+        return Probes(urls, options, session).run(tick)
+
+
+class Probes:
+    def __init__(self, urls: Iterable[str], options: Options, session: Session) -> None:
+        self.options, self.session = options, session
+        self.answers: dict[str, Facts | TransferError] = dict.fromkeys(
+            urls, TransferError("Not asked.", reason="error")
+        )
+        self._pending: SimpleQueue[str] = SimpleQueue()
+        for url in self.answers:
+            self._pending.put(url)
+        self._held_up = Pauses(options.max_waits)  # by all of them together: one host says the same for each
+        self._said: list[Progress] = []  # what one of them waits for, told by the calling thread
+        self._stopped = False
+
+    def run(self, tick: Tick) -> dict[str, Facts | TransferError]:
+        tasks = [Task(self._ask_some, "probe") for _ in range(min(AT_ONCE, len(self.answers)))]
+        try:
+            for task in tasks:
+                while not task.done.wait(self.options.tick_interval):
+                    if not tick(self._said[-1] if self._said else Progress("downloading")):
+                        raise Stopped
+                task.result()
+        finally:
+            self._stopped = True
+        return self.answers
+
+    def _note(self, progress: Progress) -> bool:
         if progress.status == "retrying":
-            said[:] = [progress]
-        return not client.sockets.closed
+            self._said[:] = [progress]
+        return not (self._stopped or self.session.client.sockets.closed)
 
-    def ask_some() -> None:
+    def _ask_some(self) -> None:
         with suppress(Empty, Stopped):
             while True:
-                url = pending.get_nowait()
+                url = self._pending.get_nowait()
                 try:
-                    backoff = Backoff(options, note)
-                    backoff.held_up = held_up
-                    facts = backoff.through(lambda url=url: locate(client, hosts, url)).facts  # type: ignore[misc]
-                    # A file that came without a token stands behind no gate.
-                    answers[url] = replace(facts, gated=not facts.warning and hosts.of(url).is_gated(client, url))
+                    self.answers[url] = self._ask(url)
                 except TransferError as refusal:
-                    answers[url] = refusal
+                    self.answers[url] = refusal
 
-    hosts = hosts_of(options)
-    with WebClient(options, hosts) as client:
-        tasks = [Task(ask_some, "probe") for _ in range(min(AT_ONCE, len(answers)))]
-        for task in tasks:
-            while not task.done.wait(options.tick_interval):
-                if not tick(said[-1] if said else Progress("downloading")):
-                    raise Stopped
-            task.result()
-    return answers
+    def _ask(self, url: str) -> Facts:
+        session = self.session
+        backoff = Backoff(self.options, self._note, host=session.host_of(url), pauses_of_hosts=session.pauses)
+        backoff.held_up = self._held_up
+        place = backoff.through(lambda: locate(session.client, session.hosts, url))
+        session.keep(url, place)
+        # A file that came without a token stands behind no gate.
+        gated = not place.facts.warning and session.hosts.of(url).is_gated(session.client, url)
+        return replace(place.facts, gated=gated)
 
 
 def locate(client: WebClient, hosts: Hosts, url: str) -> Located:

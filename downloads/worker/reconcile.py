@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from django.db import transaction
+
 from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import HERE, Knowledge
@@ -62,9 +64,10 @@ def take_stock(row: DownloadHistory, fence: Fence = UNFENCED) -> int:
         else:
             file.status, file.bytes_done = FileStatus.PENDING, bytes_kept(file)
         file.speed, file.connections = 0, 0
-        file.store(row, "status", "bytes_done", "speed", "connections")
     done = sum(file.bytes_done for file in files)
-    row.own().update(bytes_done=done, files_completed=sum(file.status in DONE for file in files))
+    with transaction.atomic():
+        if row.own().update(bytes_done=done, files_completed=sum(file.status in DONE for file in files)):
+            DownloadFile.store_all(files)
     return done
 
 

@@ -39,7 +39,7 @@ from downloads.transfer.part.names import (
 from downloads.transfer.part.ranges import Extents
 from downloads.transfer.types import UNFENCED, Fence
 from hosts.answers import Facts
-from volumes.files import recover, rename_over, sync_file, sync_folder
+from volumes.files import recover, rename_over, sync_file
 from volumes.locks import lock_open_file
 from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
 
@@ -180,6 +180,7 @@ class Partial:
         self._unnoted = 0
         self._unsynced = 0
         self._journaled = 0
+        self._is_journal_due = False  # whose bytes these are is not written down yet
         self._closed = False
         with writing(self.place):
             self._take_up()
@@ -248,7 +249,11 @@ class Partial:
                     self._begin_another_file()
                 else:
                     os.ftruncate(self.handle, 0)
-            self._write_journal_anew()
+                is_journal_empty = os.fstat(self.journal).st_size == 0
+            if is_journal_empty:  # says as much as one about no bytes, and what is small is here before it is needed
+                self._is_journal_due = True
+            else:
+                self._write_journal_anew()
             self.advanced.notify_all()
 
     def _begin_another_file(self) -> None:
@@ -349,9 +354,10 @@ class Partial:
     # --- the journal ---------------------------------------------------------------------------------------------
 
     def note(self) -> None:
-        """Say in the journal what is written."""
+        """Say in the journal what is written; not of a file that is complete before it has a journal."""
         with self.advanced:
-            if self._unnoted and not self._closed:
+            is_over = self._is_journal_due and self.size is not None and self.extents.front >= self.size
+            if self._unnoted and not self._closed and not is_over:
                 self._note()
 
     def _note(self) -> None:
@@ -379,7 +385,7 @@ class Partial:
 
     def _append(self, line: bytes) -> None:
         with writing(self.place):
-            if self._journaled > state.LARGEST:
+            if self._is_journal_due or self._journaled > state.LARGEST:
                 self._write_journal_anew()
             with at_any_offset(self.place):  # behind what an earlier line wrote
                 _write_all(self.journal, line)
@@ -387,6 +393,7 @@ class Partial:
 
     def _write_journal_anew(self) -> None:
         """Replace the journal by its shortest form, durable before it takes the old one's place."""
+        self._is_journal_due = False
         lines = state.identity_line(self.identity) + state.synced_line(self._synced) + state.written_line(self.extents)
         self._check_lease()
         fresh = self.begun + STATE_SUFFIX + NEW
@@ -421,9 +428,10 @@ class Partial:
         return os.fstat(self.handle)
 
     def publish(self, *, replace: bool) -> None:
-        """Give the file its final name. TransferError(path_conflict) when another one took it meanwhile.
+        """Give the file its final name, which is durable once its folder is synced.
 
-        Raises Stopped when the lease is lost: whoever has it now gave the .part another name before all else.
+        TransferError(path_conflict) when another one took it meanwhile. Raises Stopped when the lease is lost: whoever
+        has it now gave the .part another name before all else.
         """
         with folder_confined(self.root, self.path) as (folder, name), writing(self.place):
             if not replace and stat_confined(self.root, self.path):
@@ -436,12 +444,15 @@ class Partial:
             except FileNotFoundError:
                 self._check_lease()
                 raise
-            sync_folder(folder)
+
+    def forget_journal(self) -> None:
+        """Once the new name is durable, or the bytes are good for nothing."""
+        self._unnoted = 0
         _delete_journal(self.root, self.begun)
 
     def discard(self) -> None:
         delete_confined(self.root, self.part)
-        _delete_journal(self.root, self.begun)
+        self.forget_journal()
 
     def close(self) -> None:
         """Note what is there and let go, name and all. Threads that come late find it closed."""

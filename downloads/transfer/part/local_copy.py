@@ -18,7 +18,7 @@ from downloads.transfer.part.file import Partial
 from downloads.transfer.part.names import LINK_SUFFIX, stem
 from downloads.transfer.types import UNFENCED, Fence
 from volumes.checksum import BLOCK, sha256_of_blocks
-from volumes.files import NO_LINKS, rename_over, sync_folder
+from volumes.files import NO_LINKS, rename_over
 from webclient.errors import Stopped, folder_at_path, path_taken
 
 FICLONE = 0x40049409  # linux/fs.h
@@ -99,7 +99,10 @@ class LocalCopy:
 
 
 def publish_link(root: Path, path: str, fence: Fence = UNFENCED, *, replace: bool) -> None:
-    """Give what `LocalCopy.linked` made its final name. Raises TransferError (path_conflict) where it is taken."""
+    """Give what `LocalCopy.linked` made its final name, which is durable once its folder is synced.
+
+    Raises TransferError (path_conflict) where it is taken.
+    """
     with folder_confined(root, path) as (folder, name):
         if not replace and stat_confined(root, path):
             raise path_taken(path)
@@ -109,4 +112,3 @@ def publish_link(root: Path, path: str, fence: Fence = UNFENCED, *, replace: boo
             rename_over(stem(name, fence.number) + LINK_SUFFIX, name, folder)
         except IsADirectoryError:
             raise folder_at_path(path) from None
-        sync_folder(folder)

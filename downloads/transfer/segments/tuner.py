@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 START = 4
@@ -31,9 +32,10 @@ class Sample:
 
 
 class Tuner:
-    def __init__(self, most: int) -> None:
-        self.most = max(1, most)
-        self.target = min(START, self.most)
+    def __init__(self, most: int, grant: Callable[[int], int] = lambda wanted: wanted) -> None:
+        """``grant`` says how many of the wanted connections there may be, beside those of other files."""
+        self.most, self._grant = max(1, most), grant
+        self.target = grant(min(START, self.most))
         self._window: Sample | None = None
         self._waiting_since: float | None = None
         self._before: tuple[int, float] | None = None  # connections and rate before the last step up
@@ -54,7 +56,7 @@ class Tuner:
 
     def refused(self, now: float, alive: int) -> None:
         """A connection was refused or broke without bringing anything: fewer, for a while."""
-        self.target = max(1, min(self.target, alive))
+        self.target = self._grant(max(1, min(self.target, alive)))
         self._hold_off(now)
 
     def _judge(self, first: Sample, last: Sample) -> None:
@@ -94,7 +96,7 @@ class Tuner:
         return last.unhashed > BUSY and rate > 0 and last.to_hash * rate > 1.2 * last.left * hashing
 
     def _step(self, target: int) -> None:
-        self.target = target
+        self.target = self._grant(target)
         self._waiting_since = None
 
     def _hold_off(self, now: float) -> None:

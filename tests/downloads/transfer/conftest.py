@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from downloads.transfer import Options, Progress, Published, Stopped, TransferError, Wanted, fetch
+from downloads.transfer import Arrived, Options, Progress, Published, Stopped, TransferError, Wanted, fetch
 from hosts.answers import Facts
 from tests.fakehub import FakeHub, File
 
@@ -79,10 +79,16 @@ class Bringer:
             brought.ticks.append(progress)
             return tick(progress)
 
+        def ask(arrived: Arrived) -> bool:
+            if publish and not publish(arrived.result):
+                return False
+            arrived.rename()
+            return True
+
         url = file if isinstance(file, str) else file.url
         want = Wanted(url, self.root, path, **(wanted or {}))  # type: ignore[arg-type]
         try:
-            brought.published = fetch(want, quick(self.hub, **options), note, facts, publish=publish)
+            brought.published = fetch(want, quick(self.hub, **options), note, facts, publish=ask)
         except TransferError as refusal:
             brought.refusal = refusal
         except Stopped:
