@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 from websockets.sync.client import ClientConnection, connect
@@ -184,8 +185,8 @@ def start(proxy: TcpProxy, hub: FakeHub, tmp_path: Path) -> Iterator[Callable[..
     }
     opened: list[Any] = []
 
-    def run(*arguments: str) -> Serve:
-        context = serving(tmp_path, *arguments, **variables)
+    def run(*arguments: str, **more: str) -> Serve:
+        context = serving(tmp_path, *arguments, **variables | more)
         opened.append(context)
         serve = context.__enter__()
         assert serve.url
@@ -252,11 +253,14 @@ def test_requests_are_answered_and_pages_beat_while_redis_is_away(
     assert serve.output.count("Redis does not answer") >= 1
 
 
+@pytest.mark.postgres
 def test_an_install_runs_to_its_end_while_redis_hangs(
-    start: Callable[..., Serve], proxy: TcpProxy, hub: FakeHub
+    start: Callable[..., Serve], proxy: TcpProxy, hub: FakeHub, postgres_url: str, tables: str
 ) -> None:
     """Asked for before Redis hangs, and asked for while it does; the worker is never replaced."""
-    serve = start()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE redis_waits TEMPLATE {tables}")
+    serve = start(DATABASE_URL=f"{postgres_url.rpartition('/')[0]}/redis_waits")
     serve.wait_until_healthy()
     worker = serve.child("worker")
     file = hub.add_file("org/one", "one.safetensors", size=12_000_000)
