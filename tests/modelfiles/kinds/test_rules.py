@@ -34,7 +34,7 @@ def made_for(row: Rule) -> Header:
 def test_a_row_is_reached_by_its_own_marks(row: Rule) -> None:
     found = kind_of(made_for(row))
     assert found.kind == row.kind
-    assert row.base_model in {found.base_model, OF_UNET} or row.kind == "motion_module"
+    assert row.base_model in {found.base_model, OF_UNET}
 
 
 @pytest.mark.parametrize(("base_model", "beginning", "width"), loras.BASES)
