@@ -97,7 +97,10 @@ class QueueNews(TypedDict):
 
 
 class ProgressNews(TypedDict):
-    """``total`` and ``downloaded`` of the install. The last four while it backs off; ``retry_in`` in seconds."""
+    """``total`` and ``downloaded`` of the install. The last four while it backs off; ``retry_in`` in seconds.
+
+    ``error`` alone says that the disk is still writing what has arrived.
+    """
 
     type: Literal["download_progress"]
     preset_id: str

@@ -513,6 +513,11 @@ class DownloadFile(models.Model):
                 cursor.executemany(f"UPDATE {cls._meta.db_table} SET {columns} WHERE id = %s", rows)  # noqa: S608
 
     @property
+    def waits_for_disk(self) -> bool:
+        """What is said of a file that moves, and is not tried again, is that what arrived is still being written."""
+        return bool(self.error) and self.status in {FileStatus.DOWNLOADING, FileStatus.VERIFYING}
+
+    @property
     def progress(self) -> float:
         """Percent, 0 to 100."""
         if self.status in {FileStatus.COMPLETED, FileStatus.SKIPPED}:

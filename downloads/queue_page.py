@@ -39,12 +39,14 @@ class Line:
 
     @property
     def phase(self) -> str:
-        """Verifying, or Retrying and which time, while a file does so; otherwise nothing."""
+        """Writing, Verifying, or Retrying and which time, while a file does so; otherwise nothing."""
         if self.row.status != Status.DOWNLOADING:
             return ""
         states = {file.status for file in self.files}
         if FileStatus.RETRYING in states or self.retry_in:
             return f"Retrying ({self.row.attempts}/{transfer_options().max_attempts})"
+        if not self.speed and any(file.waits_for_disk for file in self.files):
+            return "Writing"
         return "Verifying" if FileStatus.VERIFYING in states else ""
 
     @property

@@ -64,7 +64,6 @@ COVERED_BY = {
     "downloads.transfer.background": "downloads/transfer/test_fetch.py",
     "downloads.transfer.errors": "downloads/transfer/test_fetch.py",
     "downloads.transfer.locate": "hosts",
-    "downloads.transfer.part.syncer": "downloads/transfer/test_fetch.py",
     "downloads.transfer.progress": "downloads/transfer/test_fetch.py",
     "downloads.transfer.segments.connection": "downloads/transfer/stories",
     "downloads.transfer.segments.pool": "downloads/transfer/test_fetch.py",

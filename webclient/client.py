@@ -9,7 +9,7 @@ import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Mapping
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -118,6 +118,11 @@ def _pool_classes(sockets: Sockets, judged: bool) -> dict[str, type[HTTPConnecti
             finally:
                 self._dns_host = name
             raise failure or OSError("a name without addresses")
+
+        def response_class(self, *args: Any, **kwargs: Any) -> HTTPResponse:  # type: ignore[override]
+            """By this name http.client makes its answers; `Body` wants to know the one that is being read."""
+            self.answer = HTTPResponse(*args, **kwargs)
+            return self.answer
 
         def connect(self) -> None:
             super().connect()

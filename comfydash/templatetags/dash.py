@@ -198,7 +198,7 @@ def files_done(row: DownloadHistory) -> str:
 
 @register.filter
 def pace(line: queue_page.Line) -> str:
-    """What an install does right now: that it tries again or verifies, else its speed."""
+    """What an install does right now: that it tries again, writes or verifies, else its speed."""
     if line.phase:
         return f"{line.phase} in {duration(line.retry_in)}" if line.retry_in >= 0.5 else line.phase
     return f"{size(line.speed)}/s" if line.speed else ""
@@ -208,6 +208,8 @@ def pace(line: queue_page.Line) -> str:
 def file_pace(file: DownloadFile, line: queue_page.Line) -> str:
     if file.status == FileStatus.RETRYING:
         return pace(line)
+    if file.waits_for_disk:
+        return "Writing"
     if file.status == FileStatus.VERIFYING:
         return "Verifying"
     return f"{size(file.speed)}/s" if file.speed and line.row.status == Status.DOWNLOADING else ""

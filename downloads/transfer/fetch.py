@@ -344,7 +344,8 @@ class Transfer:
         if not pool.source.facts.size:  # what nobody tells beforehand must not eat the reserve meanwhile
             check_reserve(self.wanted, self.options.disk_reserve)
         if self.reporter.received(self.fetched + pool.received):
-            self.reporter.tell("downloading", partial.bytes_done, pool.source.facts.size, len(pool.connections))
+            size, count = pool.source.facts.size, len(pool.connections)
+            self.reporter.tell("downloading", partial.bytes_done, size, count, writing=pool.waits_for_disk)
 
     def _finish_hashing(self, partial: Partial, hasher: Hasher, size: int) -> None:
         """What is left to hash once the last byte is there."""
@@ -356,7 +357,7 @@ class Transfer:
     def _finish(self, partial: Partial, facts: Facts, size: int, digest: str, publish: Publish) -> Published:
         with os.fdopen(os.dup(partial.handle), "rb") as file, no_model_is_a_refusal():
             self.warnings.extend(check_open(file, size, self.wanted.path.rpartition("/")[2]))
-        found = self.reporter.watch(lambda: partial.finish(size), lambda: size, size)
+        found = self.reporter.watch(lambda: partial.finish(size), lambda: size, size, writing=True)
         result = self._published(found, digest, facts)
         self._hand_over(result, lambda: partial.publish(replace=self.wanted.replace), publish)
         partial.forget_journal()

@@ -13,6 +13,7 @@ from downloads.transfer.types import Options, Progress, Tick
 from webclient.errors import Stopped
 
 SPEED_SECONDS = 5.0
+WRITING = "The disk is still writing what has arrived."
 
 Answer = TypeVar("Answer")
 
@@ -32,23 +33,33 @@ class ProgressReporter:
         self._speed.add(now, count)
         return now - self._ticked >= self.options.tick_interval
 
-    def tell(self, status: str, done: int, total: int | None, connections: int = 0) -> None:
+    def tell(self, status: str, done: int, total: int | None, connections: int = 0, *, writing: bool = False) -> None:
         """Raises Stopped when nobody wants the file any more."""
         self._ticked = time.monotonic()
-        if not self._tick(self._progress(status, done, total, connections)):
+        if not self._tick(self._progress(status, done, total, connections, writing)):
             raise Stopped
 
-    def watch(self, work: Callable[[], Answer], done: Callable[[], int], total: int) -> Answer:
-        """Tell of work in a thread that reads `total` bytes. Raises Stopped, and what the work raised."""
-        return watch(work, self._tick, self.options.tick_interval, lambda: self._progress("verifying", done(), total))
+    def watch(
+        self, work: Callable[[], Answer], done: Callable[[], int], total: int, *, writing: bool = False
+    ) -> Answer:
+        """Tell of work in a thread that reads `total` bytes, or waits until they are written. Raises Stopped, and what
+        the work raised."""
 
-    def _progress(self, status: str, done: int, total: int | None, connections: int = 0) -> Progress:
+        def progress() -> Progress:
+            return self._progress("verifying", done(), total, writing=writing)
+
+        return watch(work, self._tick, self.options.tick_interval, progress)
+
+    def _progress(
+        self, status: str, done: int, total: int | None, connections: int = 0, writing: bool = False
+    ) -> Progress:
         return Progress(
             status=status,
             bytes_done=done,
             bytes_total=total,
-            speed=self._speed.rate if status == "downloading" else 0.0,
+            speed=self._speed.rate if status == "downloading" and not writing else 0.0,
             connections=connections,
             attempt=self.backoff.attempt,
             max_attempts=self.options.max_attempts,
+            error=WRITING if writing else "",
         )

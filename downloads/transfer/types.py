@@ -70,7 +70,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a tick sees. bytes_done are bytes on disk; speed is bytes/s over the last seconds."""
+    """What a tick sees. bytes_done are bytes on disk; speed is bytes/s over the last seconds.
+
+    error says why it is tried again, and otherwise what is waited for: the disk.
+    """
 
     status: str  # downloading, retrying or verifying
     bytes_done: int = 0

@@ -152,9 +152,11 @@ class InstallProgress:
             "files_total": self.row.files_total,
             "connections": sum(progress.connections for progress in seen.values()),
         }
+        if progress.error:
+            event["error"] = progress.error
         if progress.status == "retrying":
             event["attempt"], event["max_attempts"] = progress.attempt, progress.max_attempts
-            event["retry_in"], event["error"] = round(progress.retry_in), progress.error
+            event["retry_in"] = round(progress.retry_in)
         broadcast(event)
 
 

@@ -62,6 +62,7 @@ def take_stock(row: DownloadHistory, fence: Fence = UNFENCED) -> int:
             file.status, file.bytes_done = FileStatus.COMPLETED, knowledge.bytes_here(file.path)
             _forget_journal(file, fence)
         else:
+            file.error = "" if file.waits_for_disk else file.error
             file.status, file.bytes_done = FileStatus.PENDING, bytes_kept(file)
         file.speed, file.connections = 0, 0
     done = sum(file.bytes_done for file in files)

@@ -79,6 +79,7 @@ function speed(message) {
     const wait = message.retry_in ? ` in ${duration(message.retry_in)}` : "";
     return `Retrying (${message.attempt}/${message.max_attempts})${wait}`;
   }
+  if (message.error && !message.speed) return "Writing"; // what arrived waits for the disk
   if (message.status === "verifying") return "Verifying";
   return message.speed ? `${size(message.speed)}/s` : "";
 }

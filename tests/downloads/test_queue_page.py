@@ -30,3 +30,12 @@ def test_a_page_says_which_try_comes_when(admin: Client, path: str) -> None:
 def test_what_does_not_run_does_not_count_down(admin: Client, status: Status) -> None:
     assert line_of(backing_off(status)).phase == ""
     assert line_of(DownloadHistory.objects.get()).retry_in == 0
+
+
+@pytest.mark.parametrize("status", [FileStatus.DOWNLOADING, FileStatus.VERIFYING])
+def test_a_page_says_that_what_arrived_is_being_written(admin: Client, status: FileStatus) -> None:
+    make_install(Status.DOWNLOADING, bytes_total=1000)
+    DownloadFile.objects.update(status=status, error="The disk is still writing what has arrived.")
+    page = admin.get("/downloads/").content.decode()
+    assert '<span data-field="speed">Writing</span>' in page
+    assert '<span data-file-field="speed">Writing</span>' in page

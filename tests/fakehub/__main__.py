@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+from tests.certificates import serving_context
 from tests.fakehub import FakeHub
 
 UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -29,9 +30,15 @@ def main() -> None:
     parser.add_argument("--control", action="store_true", help="POST /__control__ takes orders (see control.py)")
     parser.add_argument("--file", action="append", default=[], metavar="REPO:PATH:SIZE", help="a generated model")
     parser.add_argument("--serve", action="append", default=[], metavar="REPO:PATH:FILE", help="a file of this disk")
+    parser.add_argument("--tls", type=Path, help="speak https: a certificate with its .key beside it")
     options = parser.parse_args()
     hub = FakeHub(
-        options.port, options.cdn_port, speed=options.speed, total_speed=options.total_speed, latency=options.latency
+        options.port,
+        options.cdn_port,
+        speed=options.speed,
+        total_speed=options.total_speed,
+        latency=options.latency,
+        tls=serving_context(options.tls) if options.tls else None,
     )
     hub.control = options.control
     with hub:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.certificates import loopback_tls
 from tests.downloads.transfer.conftest import bring, free_port, hub, root
 
-__all__ = ["bring", "free_port", "hub", "root"]
+__all__ = ["bring", "free_port", "hub", "loopback_tls", "root"]

@@ -6,7 +6,8 @@ import ctypes
 import errno
 import os
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,7 @@ from downloads.transfer.disk.confined import (
     writing,
 )
 from downloads.transfer.part import journal as state
+from downloads.transfer.part.buffers import Buffer
 from downloads.transfer.part.journal import Identity
 from downloads.transfer.part.names import (
     LINK_SUFFIX,
@@ -43,6 +45,10 @@ from volumes.files import recover, rename_over, sync_file
 from volumes.locks import lock_open_file
 from webclient.errors import Stopped, TransferError, folder_at_path, path_taken
 
+MOST_UNSYNCED = 128 << 20  # bytes; what is written and not on the platter has to get there before all ends
+LEAST_UNSYNCED = 8 << 20
+SYNC_SECONDS = 0.5  # that a disk should take for them: a pause has to be heard within a second
+POLL_SECONDS = 0.05
 NOTE_EVERY = 4 << 20  # bytes written between two lines of the journal: what a kill -9 can cost
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -175,10 +181,12 @@ class Partial:
         self.extents = Extents()
         self._synced = Extents()
         self.identity = Identity()
-        self.at_front: Callable[[int, Sequence[bytes], int], None] | None = None
+        self.at_front: Callable[[int, Buffer], None] | None = None
         self._writers = 0
         self._unnoted = 0
         self._unsynced = 0
+        self._syncing = 0
+        self.most_unsynced = MOST_UNSYNCED
         self._journaled = 0
         self._is_journal_due = False  # whose bytes these are is not written down yet
         self._closed = False
@@ -298,8 +306,8 @@ class Partial:
 
     # --- bytes ---------------------------------------------------------------------------------------------------
 
-    def write(self, generation: int, offset: int, buffers: Sequence[bytes], length: int) -> bool:
-        """Put buffers of `length` bytes in all at offset; False when it was closed, started over or lost meanwhile."""
+    def write(self, generation: int, offset: int, buffer: Buffer) -> bool:
+        """Put what fills the buffer at offset; False when it was closed, started over or lost meanwhile."""
         with self.advanced:
             if self._closed or generation != self.generation or not self.fence.holds():
                 return False
@@ -307,7 +315,7 @@ class Partial:
         written = 0
         try:
             with writing(self.place), at_any_offset(self.place):
-                written = self._put(offset, buffers, length)
+                written = self._put(offset, buffer.data)
         finally:
             with self.advanced:
                 self._writers -= 1
@@ -315,8 +323,8 @@ class Partial:
                 self.extents.add(offset, offset + written)
                 self._unnoted += written
                 self._unsynced += written
-                if self.at_front and offset == front and written == length:
-                    self.at_front(offset, buffers, length)
+                if self.at_front and offset == front and written == buffer.filled:
+                    self.at_front(offset, buffer)
                 if self.extents.front != front or self._writers == 0:
                     self.advanced.notify_all()  # before the note: that may fail, and somebody waits for the last writer
                 if self._unnoted >= NOTE_EVERY:
@@ -330,12 +338,10 @@ class Partial:
             self._unnoted = self._unsynced = size
             self.advanced.notify_all()
 
-    def _put(self, offset: int, buffers: Sequence[bytes], length: int) -> int:
-        done = os.pwritev(self.handle, buffers, offset)
-        if done < length:  # a signal, or a disk that has just become full: the rest says which
-            rest = memoryview(b"".join(buffers))
-            while done < length:
-                done += os.pwrite(self.handle, rest[done:], offset + done)
+    def _put(self, offset: int, data: memoryview) -> int:
+        done = 0
+        while done < len(data):  # more than once: a signal, or a disk that has just become full
+            done += os.pwritev(self.handle, [data[done:]], offset + done)
         return done
 
     def read_into(self, buffer: memoryview, offset: int) -> int:
@@ -354,10 +360,14 @@ class Partial:
     # --- the journal ---------------------------------------------------------------------------------------------
 
     def note(self) -> None:
-        """Say in the journal what is written; not of a file that is complete before it has a journal."""
+        """Say in the journal what is written; not of a file that is complete before it has a journal.
+
+        While the disk is busy, those who write say it, every NOTE_EVERY bytes: a line would wait behind what they
+        write, and so would whoever asks for it.
+        """
         with self.advanced:
             is_over = self._is_journal_due and self.size is not None and self.extents.front >= self.size
-            if self._unnoted and not self._closed and not is_over:
+            if self._unnoted and not self._closed and not is_over and not self._writers:
                 self._note()
 
     def _note(self) -> None:
@@ -368,20 +378,34 @@ class Partial:
         """Bring what is written to the platter, then say so."""
         with self.advanced:
             there, generation = Extents(self.extents), self.generation
-            self._unsynced = 0
+            self._syncing, self._unsynced = self._unsynced, 0
         if there == self._synced:
             return
         with writing(self.place):
-            flush_data(self.handle)
+            started = time.monotonic()
+            self.flush()
             with self.advanced:
+                if self._syncing:
+                    self.most_unsynced = unsynced_allowed(self._syncing, time.monotonic() - started)
+                self._syncing = 0
+                self.advanced.notify_all()
                 if generation == self.generation and not self._closed:
                     self._synced = there
                     self._append(state.synced_line(there))
 
-    def wait_unsynced(self, count: int, seconds: float, stopped: Callable[[], bool]) -> None:
-        """Wait until `count` bytes were written since the last sync, at most `seconds`, or until stopped."""
+    def flush(self) -> None:
+        flush_data(self.handle)
+
+    def wait_unsynced(self, seconds: float, stopped: Callable[[], bool]) -> None:
+        """Wait until a sync is due: half of what may wait is there, or `seconds` have gone by. Or until stopped."""
         with self.advanced:
-            self.advanced.wait_for(lambda: self._unsynced >= count or stopped(), seconds)
+            self.advanced.wait_for(lambda: self._unsynced >= self.most_unsynced // 2 or stopped(), seconds)
+
+    def wait_for_disk(self, leaving: Callable[[], bool]) -> None:
+        """Hold up who writes while the disk is behind, so that neither the end nor a pause has to wait for it long."""
+        with self.advanced:
+            while self._unsynced + self._syncing > self.most_unsynced and not (leaving() or self._closed):
+                self.advanced.wait(POLL_SECONDS)
 
     def _append(self, line: bytes) -> None:
         with writing(self.place):
@@ -477,6 +501,11 @@ class Partial:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def unsynced_allowed(count: int, seconds: float) -> int:
+    """Bytes that may wait for a disk which took so many seconds for `count`: as many as it takes in SYNC_SECONDS."""
+    return max(LEAST_UNSYNCED, min(MOST_UNSYNCED, int(count / max(seconds, 0.001) * SYNC_SECONDS)))
 
 
 def _open_to_write(root: Path, path: str, flags: int) -> int:

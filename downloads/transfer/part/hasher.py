@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from downloads.transfer.background import Task
+from downloads.transfer.part.buffers import LARGEST, Buffer, Buffers
 from downloads.transfer.part.file import Partial
 
 BLOCK = 1 << 20
 POLL_SECONDS = 0.005  # seconds
 MOST_WAITING = 16 << 20  # bytes of buffers kept for hashing; what comes beyond is read back later
+MOST_BUFFERS = MOST_WAITING // LARGEST  # full or not
 ENOUGH_WAITING = 12 << 20  # bytes; a lone connection that is further ahead waits, for reading back costs more
 FAR_BEHIND = 512 << 20  # bytes; after a resume: nobody waits so long
 
@@ -28,18 +30,20 @@ class Hasher:
         self._digest = hashlib.sha256()
         self._generation = partial.generation
         self._stopped = False
-        self._waiting: deque[bytes] = deque()  # the bytes [_from, _until), one after the other
+        self._waiting: deque[Buffer] = deque()  # the bytes [_from, _until), one after the other
         self._from = self._until = 0
         partial.at_front = self._offer
         self._task = Task(self._follow, "hasher")
 
-    def _offer(self, offset: int, buffers: Sequence[bytes], length: int) -> None:
+    def _offer(self, offset: int, buffer: Buffer) -> None:
         """From a writing thread, which holds the lock: these bytes were at the front just now."""
         if not self._waiting:
             self._from = self._until = offset
-        if offset == self._until and self._until + length - self._from <= MOST_WAITING:
-            self._waiting.extend(buffers)
-            self._until += length
+        has_room = self._until + buffer.filled - self._from <= MOST_WAITING and len(self._waiting) < MOST_BUFFERS
+        if offset == self._until and has_room:
+            buffer.hold()
+            self._waiting.append(buffer)
+            self._until += buffer.filled
 
     def let_catch_up(self, leaving: Callable[[], bool]) -> None:
         """Hold up the only writer while the hash has enough to do, so that it gets the buffers and need not read."""
@@ -50,26 +54,27 @@ class Hasher:
                 self.partial.advanced.wait(POLL_SECONDS)
 
     def _follow(self) -> None:
-        buffer = memoryview(bytearray(BLOCK))
+        own = Buffers(BLOCK).take()
         try:
-            while chunk := self._next_piece(buffer):
-                self._digest.update(chunk)
-                self.position += len(chunk)
+            while buffer := self._next_piece(own):
+                self._digest.update(buffer.data)
+                self.position += buffer.filled
+                buffer.release()
         finally:
             with self.partial.advanced:
                 self._stopped = True
                 self.partial.advanced.notify_all()
 
-    def _next_piece(self, buffer: memoryview) -> bytes | memoryview | None:
-        """The next bytes to hash, waited for; None when told to stop."""
+    def _next_piece(self, own: Buffer) -> Buffer | None:
+        """The next bytes to hash, waited for: as they came, or read into our own buffer. None when told to stop."""
         with self.partial.advanced:
             while not self._stopped:
                 if self._generation != self.partial.generation:
                     self._begin_anew()
                 if self._waiting and self._from == self.position:
-                    chunk = self._waiting.popleft()
-                    self._from += len(chunk)
-                    return chunk
+                    buffer = self._waiting.popleft()
+                    self._from += buffer.filled
+                    return buffer
                 if (until := self._readable()) > self.position:
                     break
                 self.partial.advanced.notify_all()  # whoever waits for us to have caught up
@@ -77,12 +82,13 @@ class Hasher:
             else:
                 return None
             count = min(BLOCK, until - self.position)
-        got = self.partial.read_into(buffer[:count], self.position)
-        if got == 0:
+        own.filled = self.partial.read_into(own.memory[:count], self.position)
+        if own.filled == 0:
             if self._generation != self.partial.generation:  # it was started over just now
-                return self._next_piece(buffer)
+                return self._next_piece(own)
             raise OSError("the unfinished file became shorter")
-        return buffer[:got]
+        own.hold()
+        return own
 
     def _readable(self) -> int:
         """How far the file is to be read: to the front, or to where the buffers begin."""
@@ -91,7 +97,8 @@ class Hasher:
     def _begin_anew(self) -> None:
         self._generation, self.position = self.partial.generation, 0
         self._digest = hashlib.sha256()
-        self._waiting.clear()
+        while self._waiting:
+            self._waiting.popleft().release()
 
     def wait(self, size: int, seconds: float) -> bool:
         """Whether the first `size` bytes are hashed, after waiting at most `seconds`. Raises what ended the hashing."""

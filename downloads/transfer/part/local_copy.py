@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from downloads.transfer.disk.confined import delete_confined, folder_confined, open_confined, stat_confined
+from downloads.transfer.part.buffers import Buffer
 from downloads.transfer.part.file import Partial
 from downloads.transfer.part.names import LINK_SUFFIX, stem
 from downloads.transfer.types import UNFENCED, Fence
@@ -88,7 +89,7 @@ class LocalCopy:
         partial.reserve()
         for start, end in partial.extents.missing(self.size):
             for offset, block in self._blocks(start, end):
-                if not partial.write(partial.generation, offset, [block], len(block)):
+                if not partial.write(partial.generation, offset, Buffer.of(block)):
                     raise Stopped
 
     def _clone(self, partial: Partial) -> bool:

@@ -6,7 +6,6 @@ from downloads.transfer.background import Task
 from downloads.transfer.part.file import Partial
 
 EVERY = 1.0  # seconds
-EVERY_BYTES = 64 << 20
 
 
 class Syncer:
@@ -17,7 +16,7 @@ class Syncer:
 
     def _run(self) -> None:
         while not self._stopped:
-            self.partial.wait_unsynced(EVERY_BYTES, EVERY, lambda: self._stopped)
+            self.partial.wait_unsynced(EVERY, lambda: self._stopped)
             self.partial.sync()
 
     def raise_error(self) -> None:

@@ -11,6 +11,7 @@ import requests
 
 from downloads.transfer.background import Task
 from downloads.transfer.errors import LinkExpired, no_model_is_a_refusal
+from downloads.transfer.part.buffers import Buffer, Buffers
 from downloads.transfer.part.file import Partial
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.segments.plan import Plan, Segment
@@ -19,12 +20,10 @@ from downloads.transfer.segments.throughput import Throughput
 from downloads.transfer.source import Refused, Source, range_end
 from hosts.answers import Located
 from modelfiles.structure import SNIFFED, sniff
+from webclient.body import Body
 from webclient.client import NETWORK_ERRORS, compression, explain, number, shut
 from webclient.errors import TransferError, Transient
 
-MOST_READ = 1 << 20  # bytes at once; room for twice what came last time keeps slow connections small
-LEAST_READ = 64 << 10
-FLUSH_BYTES = 1 << 20
 FLUSH_SECONDS = 0.2
 WORTH_REOPENING = 1 << 20  # bytes; a connection that brought so many is opened again at once, without back-off
 MAX_EXPIRED = 3  # links in a row that were over before they could be used
@@ -38,6 +37,7 @@ class Pool(Protocol):
     partial: Partial
     source: Source
     hasher: Hasher
+    buffers: Buffers
     limit: RateLimit
     plan: Plan
     whole: bool
@@ -56,6 +56,7 @@ class Connection:
         self.received = 0  # bytes
         self.throughput = Throughput()
         self.slow_since = time.monotonic()
+        self.writing_since: float | None = None  # None while it waits for the network
         self._restarting = False
         self._response: requests.Response | None = None
 
@@ -168,42 +169,45 @@ class Connection:
 
     def _receive(self, response: requests.Response, segment: Segment, decode: bool = False) -> None:
         """Read until the segment, the answer or our time here ends. Whatever arrived is written, also on failure."""
-        read1, limit = response.raw.read1, self.pool.limit
-        batch: list[bytes] = []
-        held, flushed, ask = 0, time.monotonic(), LEAST_READ
+        body, limit = Body(response, decode=decode), self.pool.limit
+        buffer, flushed = self.pool.buffers.take(), time.monotonic()
         try:
-            while (room := segment.end - segment.position - held) > 0 and not self.leaving.is_set():
-                chunk = read1(min(ask, room), decode_content=decode)
-                if not chunk:
+            while (room := segment.end - segment.position - buffer.filled) > 0 and not self.leaving.is_set():
+                count = body.read_into(buffer.room(min(room, limit.most_at_once)))
+                if not count:
                     break
-                ask = max(LEAST_READ, min(MOST_READ, 2 * len(chunk)))
-                batch.append(chunk)
-                held += len(chunk)
-                self.received += len(chunk)
+                buffer.filled += count
+                self.received += count
                 now = time.monotonic()
-                if held >= FLUSH_BYTES or now - flushed > FLUSH_SECONDS:
-                    if segment.position == 0 and held < SNIFFED:
+                if buffer.is_full or now - flushed > FLUSH_SECONDS:
+                    if segment.position == 0 and buffer.filled < SNIFFED:
                         continue
-                    taken, batch, held, flushed = batch, [], 0, now
-                    self._write(segment, taken)
+                    full, buffer, flushed = buffer, self.pool.buffers.take(), now
+                    self._write(segment, full)
                     if self.pool.target == 1:
                         self.pool.hasher.let_catch_up(self.leaving.is_set)
-                limit.take(len(chunk), self.leaving)
+                limit.take(count, self.leaving)
         except NETWORK_ERRORS as error:
             raise explain(error, self.pool.source.facts.url) from error
         finally:
-            if batch:
-                self._write(segment, batch)
+            self._write(segment, buffer)
 
-    def _write(self, segment: Segment, batch: list[bytes]) -> None:
-        if segment.position == 0:
-            with no_model_is_a_refusal():
-                sniff(b"".join(batch)[:SNIFFED], self.pool.name)
-        length = sum(map(len, batch))
-        if self.pool.partial.write(self.pool.generation, segment.position, batch, length):
-            segment.position += length
-        else:
-            self.leaving.set()
+    def _write(self, segment: Segment, buffer: Buffer) -> None:
+        self.writing_since = time.monotonic()
+        try:
+            if not buffer.filled:
+                return
+            if segment.position == 0:
+                with no_model_is_a_refusal():
+                    sniff(bytes(buffer.data[:SNIFFED]), self.pool.name)
+            if self.pool.partial.write(self.pool.generation, segment.position, buffer):
+                segment.position += buffer.filled
+                self.pool.partial.wait_for_disk(self.leaving.is_set)
+            else:
+                self.leaving.set()
+        finally:
+            self.writing_since = None
+            buffer.release()
 
     def _close(self) -> None:
         response, self._response = self._response, None

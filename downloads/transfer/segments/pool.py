@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
+from downloads.transfer.part.buffers import LARGEST, Buffers
 from downloads.transfer.part.file import Partial
 from downloads.transfer.part.hasher import Hasher
 from downloads.transfer.segments.connection import Connection
@@ -21,6 +22,7 @@ from webclient.errors import Transient
 POLL_SECONDS = 0.05  # seconds between two looks at the connections
 LEAVE_SECONDS = 1.0  # seconds that connections get to leave; one that hangs in a connect is left behind
 SLOW_AFTER_SECONDS = 3.0  # seconds that a connection may be far behind its siblings
+WRITING_SECONDS = 1.0  # seconds that every connection waits for the disk before a person is told
 SLOW_SHARE = 0.25  # of the median rate of all: slower is far behind
 
 
@@ -40,6 +42,7 @@ class ConnectionPool:
         self.options, self.limit, self.tuner, self.whole = options, limit, tuner, whole
         self.name = partial.path.rpartition("/")[2]
         self.generation = partial.generation
+        self.buffers = Buffers(source.facts.size or LARGEST)
         self.plan = Plan(partial.extents.missing(source.facts.size or 0))
         self.ended_at: int | None = None  # where a whole file turned out to end
         self.connections: list[Connection] = []
@@ -55,6 +58,13 @@ class ConnectionPool:
     @property
     def received(self) -> int:
         return self._gone + sum(connection.received for connection in self.connections)
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether all connections have been writing for a while: what arrived has to get there before more can come."""
+        before = time.monotonic() - WRITING_SECONDS
+        since = [connection.writing_since for connection in self.connections]
+        return bool(since) and all(moment is not None and moment < before for moment in since)
 
     def report(self, connection: Connection) -> None:
         """From a connection's thread: it is over."""
@@ -110,8 +120,8 @@ class ConnectionPool:
     def _watch(self) -> None:
         """Rates, stalls, connections that are far behind, and how many there should be."""
         now, received = time.monotonic(), self.received
-        if self._throughput.add(now, received):
-            self._moved = now
+        if self._throughput.add(now, received) or any(connection.writing_since for connection in self.connections):
+            self._moved = now  # where the disk is waited for, the network does not stall
         if now - self._moved > self.options.stall_seconds:
             seconds = self.options.stall_seconds
             raise Transient(f"Nothing arrived for {seconds:.0f} s. It is tried again and continues where it stopped.")
@@ -144,7 +154,7 @@ class ConnectionPool:
         share = SLOW_SHARE * statistics.median(rates) if len(rates) > 2 else 0.0
         for connection in self.connections:
             allowed = SLOW_AFTER_SECONDS if connection.rate < share else self.options.floor_window
-            if connection.rate >= max(share, self.options.floor_rate):
+            if connection.writing_since or connection.rate >= max(share, self.options.floor_rate):
                 connection.slow_since = now
             elif now - connection.slow_since > allowed:
                 connection.restart(now)

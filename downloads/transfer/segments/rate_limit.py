@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 ASK_EVERY = 0.25  # seconds
 BURST_SECONDS = 0.1
+LEAST_AT_ONCE = 16 << 10  # bytes
+MOST_AT_ONCE = 1 << 30
 
 
 class RateLimit:
@@ -26,6 +28,11 @@ class RateLimit:
     @property
     def limited(self) -> bool:
         return self._limit > 0
+
+    @property
+    def most_at_once(self) -> int:
+        """Bytes to be received before the next `take`, so that a slow line is seen to move."""
+        return max(LEAST_AT_ONCE, int(self._limit * BURST_SECONDS)) if self._limit else MOST_AT_ONCE
 
     def refresh(self) -> None:
         """Ask what the limit is; from the thread that called fetch, since a database may be behind it."""

@@ -1,7 +1,5 @@
 """A ComfyUI behind https: trusted, or a sentence that says what to do about its certificate."""
 
-import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from comfyui.address import parse
 from comfyui.client import Client, ComfyError
 from comfyui.poller import Poller
 from settings_app import preferences
+from tests.certificates import make_authority, make_certificate, serving_context
 from tests.fakecomfy import FakeComfy
 
 
@@ -19,26 +18,14 @@ from tests.fakecomfy import FakeComfy
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ca.pem, server.pem (127.0.0.1) and other.pem (another name), both by it."""
     folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    signs = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 wants it said
-    ours = ("-days", "2", "-subj", "/CN=Our authority")
-    openssl("req", "-x509", *curve, *signs, "-keyout", "ca.key", "-out", "ca.pem", *ours)
-    for name, subject in (("server", "IP:127.0.0.1"), ("other", "DNS:gpu.example")):
-        openssl("req", *curve, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", "/CN=ComfyUI")
-        (folder / "extensions").write_text(f"subjectAltName={subject}\nauthorityKeyIdentifier=keyid\n")
-        authority = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions")
-        openssl("x509", "-req", "-in", f"{name}.csr", *authority, "-days", "2", "-out", f"{name}.pem")
+    make_authority(folder)
+    make_certificate(folder, "server")
+    make_certificate(folder, "other", "DNS:gpu.example")
     return folder
 
 
 def served(root: Path, certificates: Path, name: str) -> FakeComfy:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificates / f"{name}.pem", certificates / f"{name}.key")
-    return FakeComfy(root, tls=context)
+    return FakeComfy(root, tls=serving_context(certificates / f"{name}.pem"))
 
 
 @pytest.fixture

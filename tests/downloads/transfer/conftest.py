@@ -11,7 +11,10 @@ import pytest
 
 from downloads.transfer import Arrived, Options, Progress, Published, Stopped, TransferError, Wanted, fetch
 from hosts.answers import Facts
+from tests.certificates import loopback_tls
 from tests.fakehub import FakeHub, File
+
+__all__ = ["Bringer", "Brought", "bring", "free_port", "hub", "loopback_tls", "quick", "root"]
 
 
 @pytest.fixture

@@ -53,6 +53,14 @@ def test_a_file_published_before_the_worker_died_counts_whole(hub, models):
     assert not journal.exists()
 
 
+def test_a_file_that_stopped_does_not_say_any_more_that_it_waits_for_the_disk(hub, models):
+    install(hub.add_file("org/one", "one.safetensors", size=300_000))
+    DownloadFile.objects.update(status=FileStatus.DOWNLOADING, error="The disk is still writing what has arrived.")
+    DownloadHistory.objects.update(status=Status.DOWNLOADING)
+    fail_interrupted()
+    assert [(file.status, file.error) for file in DownloadFile.objects.all()] == [("pending", "")]
+
+
 @pytest.mark.parametrize("there", [False, True], ids=["before the second rename", "after it"])
 def test_what_stepped_aside_for_a_replacement_comes_back_or_goes(hub, models, there):
     """Where a volume replaces no names, a kill can hit between the two renames."""

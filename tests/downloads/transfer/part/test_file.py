@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from downloads.transfer import Fence, Stopped, discard_partial, partial_bytes
+from downloads.transfer.part.buffers import Buffer
 from downloads.transfer.part.file import Partial, take_from_earlier
 from downloads.transfer.part.journal import Identity
 
@@ -34,7 +35,7 @@ def begin(root: Path, holder: Holder, identity: Identity = PROMISED, count: int 
     """The open file of a worker that froze."""
     partial = Partial(root, MODEL, holder.fence)
     partial.adopt(identity)
-    assert partial.write(partial.generation, 0, [b"x" * count], count)
+    assert partial.write(partial.generation, 0, Buffer.of(b"x" * count))
     partial.note()
     return partial
 
@@ -63,7 +64,7 @@ def test_what_was_closed_in_peace_is_continued_under_any_lease(root, identity):
 def test_what_was_begun_before_there_were_leases_is_continued(root):
     partial = Partial(root, MODEL)
     partial.adopt(UNPROMISED)
-    partial.write(partial.generation, 0, [b"x" * 60], 60)
+    partial.write(partial.generation, 0, Buffer.of(b"x" * 60))
     partial.close()
     with Partial(root, MODEL, Holder(1).fence) as taken_up:
         assert taken_up.adopt(UNPROMISED)
@@ -88,7 +89,7 @@ def test_another_file_is_begun_where_no_host_promises_a_sha256(root):
     with Partial(root, MODEL, Holder(9).fence) as partial:
         assert partial.adopt(UNPROMISED)
         assert partial.bytes_done == 0
-        assert frozen.write(frozen.generation, 0, [b"late"], 4)
+        assert frozen.write(frozen.generation, 0, Buffer.of(b"late"))
         assert (root / partial.part).stat().st_size == 0
     frozen.close()
     assert names(root) == {".part", ".part.state"}
@@ -103,7 +104,7 @@ def test_one_that_wakes_up_after_its_file_was_taken_publishes_nothing(root):
         holder.lost = True
         with pytest.raises(Stopped):
             frozen.publish(replace=False)
-        assert not frozen.write(frozen.generation, 60, [b"late"], 4)
+        assert not frozen.write(frozen.generation, 60, Buffer.of(b"late"))
         frozen.close()
         assert names(root) == {".9.part", ".9.part.state"}
 

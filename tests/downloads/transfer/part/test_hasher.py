@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from downloads.transfer.part.buffers import Buffer
 from downloads.transfer.part.file import Partial
 from downloads.transfer.part.hasher import ENOUGH_WAITING, Hasher
 from downloads.transfer.part.journal import Identity
@@ -27,7 +28,7 @@ def test_a_lone_connection_waits_for_the_hash_so_that_nothing_is_read_back(tmp_p
         partial.adopt(Identity("https://x/a", len(block) * count, "a" * 64))
         hasher = Hasher(partial)
         for number in range(count):
-            partial.write(partial.generation, number * len(block), [block], len(block))
+            partial.write(partial.generation, number * len(block), Buffer.of(block))
             hasher.let_catch_up(lambda: False)
             assert partial.front - hasher.position <= ENOUGH_WAITING
         assert hasher.wait(len(block) * count, 20)
@@ -41,5 +42,5 @@ def test_nobody_waits_for_a_hash_that_has_stopped(tmp_path: Path) -> None:
         partial.adopt(Identity("https://x/a", 100 << 20, "a" * 64))
         hasher = Hasher(partial)
         hasher.stop()
-        partial.write(partial.generation, 0, [bytes(20 << 20)], 20 << 20)
+        partial.write(partial.generation, 0, Buffer.of(bytes(20 << 20)))
         hasher.let_catch_up(lambda: False)

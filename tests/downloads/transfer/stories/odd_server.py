@@ -6,6 +6,7 @@ import hashlib
 import re
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,12 +60,27 @@ class Talk:
 class OddServer:
     """`serve` answers each request; the connection is kept until it hangs up."""
 
-    def __init__(self, serve: Callable[[Talk], None], data: bytes, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        serve: Callable[[Talk], None],
+        data: bytes,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.data = data
         self.asked: list[Talk] = []
         odd, lock = self, threading.Lock()
 
         class Handler(socketserver.StreamRequestHandler):
+            def setup(self) -> None:
+                if tls:
+                    self.request = tls.wrap_socket(self.request, server_side=True)
+                super().setup()
+
+            def finish(self) -> None:
+                super().finish()
+                self.connection.close()
+
             def handle(self) -> None:
                 for of_connection in range(1_000_000):
                     line = self.rfile.readline().decode("latin-1")
@@ -89,7 +105,7 @@ class OddServer:
 
         self._listener = Listener((host, 0), Handler)
         port = self._listener.server_address[1]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.url = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
         threading.Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
@@ -102,8 +118,13 @@ class OddServer:
 
 
 @contextmanager
-def odd_server(serve: Callable[[Talk], None], size: int = 6_000_000, host: str = "127.0.0.1") -> Iterator[OddServer]:
-    server = OddServer(serve, safetensors_bytes(size, seed=size), host)
+def odd_server(
+    serve: Callable[[Talk], None],
+    size: int = 6_000_000,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[OddServer]:
+    server = OddServer(serve, safetensors_bytes(size, seed=size), host, tls)
     try:
         yield server
     finally:

@@ -18,6 +18,7 @@ import pytest
 from downloads.transfer import partial_bytes, probe
 from hosts.answers import expiry
 from hosts.huggingface.addresses import Hub
+from tests.certificates import LoopbackTls
 from tests.downloads.transfer.conftest import Bringer, quick
 from tests.downloads.transfer.stories.odd_server import Talk, odd_server
 from tests.fakehub import FakeHub
@@ -216,11 +217,13 @@ ROWS = [
 
 
 @pytest.mark.sampled(1, each="row")
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("connections", [1, 4])
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
-def test_odd_server(row: Row, connections: int, bring: Bringer) -> None:
-    with odd_server(row.serve, SIZE) as server:
-        brought = bring(f"{server.url}/models/a.safetensors", PLACE, connections=connections, **row.options)
+def test_odd_server(row: Row, connections: int, scheme: str, bring: Bringer, loopback_tls: LoopbackTls) -> None:
+    options = {"connections": connections, "ca_bundle": loopback_tls.ca, **row.options}
+    with odd_server(row.serve, SIZE, tls=loopback_tls.context if scheme == "https" else None) as server:
+        brought = bring(f"{server.url}/models/a.safetensors", PLACE, **options)
     if row.reason:
         assert (brought.reason, row.says in str(brought.refusal)) == (row.reason, True), brought.refusal
         assert PLACE not in bring.on_disk()
