@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from django.db.models import Max
 
@@ -57,6 +58,11 @@ class FileState:
     def is_ours(self) -> bool:
         """As far as anybody knows."""
         return self.is_here and not self.is_anothers
+
+    @property
+    def key(self) -> str:
+        """The same for each preset that needs these bytes at this place; short, for pages."""
+        return f"{crc32(f'{canonical(self.place)} {url_key(self.url)}'.encode(errors='surrogateescape')):x}"
 
     @property
     def missing_bytes(self) -> int:
