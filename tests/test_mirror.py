@@ -91,7 +91,6 @@ COVERED_BY = {
     "library.needs": "library/test_delete.py",
     "modelfiles.gguf": "modelfiles/test_structure.py",
     "modelfiles.kinds.names": "modelfiles/test_kind.py",
-    "modelfiles.kinds.rules": "modelfiles/kinds/test_diffusion_models.py",
     "modelfiles.kinds.unet": "modelfiles/kinds/test_loras.py",
     "modelfiles.safetensors": "modelfiles/test_structure.py",
     "modelfiles.torch_archive": "modelfiles/test_structure.py",
