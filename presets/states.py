@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from downloads.inventory.keep_both import original
 from downloads.inventory.knowledge import CONFLICT, PARTIAL, UNVERIFIED, Knowledge, is_here
@@ -56,6 +57,11 @@ class FileState:
     def is_ours(self) -> bool:
         """As far as anybody knows."""
         return self.is_here and not self.is_anothers
+
+    @property
+    def key(self) -> str:
+        """The same for each preset that needs these bytes at this place; short, for pages."""
+        return f"{crc32(f'{canonical(self.place)} {url_key(self.url)}'.encode(errors='surrogateescape')):x}"
 
     @property
     def missing_bytes(self) -> int:

@@ -130,6 +130,14 @@ def test_the_page_and_the_panel_show_a_part_with_links_to_the_rest():
         assert admin.get(f"/downloads/?queued={odd}").status_code == 200
 
 
+def test_a_page_of_the_history_takes_along_what_stands_in_its_form_by_then():
+    make_many(60, Status.FAILED)
+    page = " ".join(owner().get("/downloads/").content.decode().split())
+    (pager,) = re.findall(r'<nav class="pager" aria-label="Pages of the history".*?</nav>', page)
+    assert 'hx-include="#history-filters"' in pager
+    assert """hx-get="/downloads/" hx-vals='{"page": 2}'>Older""" in pager
+
+
 def test_dragging_on_the_second_page_counts_from_its_first_row():
     make_many(60)
     rows = list(DownloadHistory.objects.order_by("position"))
