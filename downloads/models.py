@@ -96,6 +96,7 @@ class DownloadHistory(models.Model):
         choices=Conflict.choices,
         blank=True,
         default="",
+        db_default="",
         help_text="what a person wants where other bytes have the place of a file",
     )
     files_completed = models.PositiveIntegerField(default=0)
