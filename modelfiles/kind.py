@@ -71,7 +71,7 @@ def kind_of_start(start: bytes, size: int) -> Kind | NeedsBytes:
     NeedsBytes: call again when so many are there. Each answer asks for more than the one before, up to MOST_HEADER.
     """
     try:
-        header = read_header(start, size)
+        header = read_header(start, size, "it")
     except NotAModel as refused:
         return _unknown(str(refused).removesuffix("."))
     if isinstance(header, Header):

@@ -28,8 +28,8 @@ RULES = (
     _controlnet(OF_UNET, "zero_convs.*.*"),
     # A T2I adapter takes blocks of 8 pixels (of 16 for SDXL) as channels, of one colour or three.
     *(
-        _controlnet(base, f"{below}body.*", length=(f"{below}conv_in.weight", 1, channels))
-        for below in ("adapter.", "")
+        _controlnet(base, f"{body}.*.{block}", length=(f"{conv_in}.weight", 1, channels))
+        for body, block, conv_in in (("adapter.body", "resnets", "adapter.conv_in"), ("body", "block1", "conv_in"))
         for base, channels in (("sd1", 64), ("sd1", 192), ("sdxl", 256), ("sdxl", 768))
     ),
     _controlnet("", "adapter.body.*.resnets"),

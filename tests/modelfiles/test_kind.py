@@ -120,11 +120,11 @@ LONG_VOCABULARY = struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", 9, 0, 10**8)
 NOT_JUDGED = {
     "a page": (
         b"<html><body>",
-        "The file is a web page, not a model. Open its address in a browser to see what the host says",
+        "it is a web page, not a model. Open its address in a browser to see what the host says",
     ),
     "a pickle": (
         b"PK\x03\x04" + bytes(50),
-        "The file is a PyTorch file, which has to be run to be read",
+        "it is a PyTorch file, which has to be run to be read",
     ),
     "a header of 90 MB": (struct.pack("<Q", 90_000_000) + b'{"a', "its header is larger than 16 MB"),
     "a vocabulary of 100 MB": (
