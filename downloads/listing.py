@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from downloads.models import ENDED, DownloadHistory, Status
-from downloads.queue import newer
 from listings.filters import FilterForm, hidden, one_of, search
 from listings.listing import Listing
 
@@ -35,6 +34,6 @@ class History(Listing[int, DownloadHistory]):
         return rows.order_by("-id").values_list("pk", flat=True)
 
     def shown(self, items: list[int]) -> list[DownloadHistory]:
-        may_retry = Q(status__in=[Status.FAILED, Status.CANCELLED]) & ~Exists(newer())
+        may_retry = Q(status__in=[Status.FAILED, Status.CANCELLED]) & Q(is_latest=True)
         rows = DownloadHistory.objects.filter(pk__in=items).order_by("-id")
         return list(rows.annotate(may_retry=may_retry))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import connections, models, router, transaction
-from django.db.models import Case, Count, F, Max, Min, Q, Value, When
+from django.db.models import Case, F, Max, Min, Q, Value, When
 from django.utils import timezone
 
 from activity.database_clock import database_now
@@ -42,6 +42,7 @@ class FileStatus(models.TextChoices):
     FAILED = "failed"
 
 
+ENDED_FILES = (FileStatus.COMPLETED, FileStatus.SKIPPED)  # here, for one reason or the other
 LOOK_AHEAD = 50  # queued rows that are looked at for one whose hosts do not ask to wait
 ACTIVE = (Status.QUEUED, Status.DOWNLOADING, Status.PAUSED, Status.WAITING)
 ENDED = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
@@ -96,6 +97,7 @@ class DownloadHistory(models.Model):
         choices=Conflict.choices,
         blank=True,
         default="",
+        db_default="",
         help_text="what a person wants where other bytes have the place of a file",
     )
     files_completed = models.PositiveIntegerField(default=0)
@@ -114,6 +116,9 @@ class DownloadHistory(models.Model):
     queued_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True, help_text="when it ended, however it ended")
+    is_latest = models.BooleanField(
+        default=True, db_default=True, editable=False, help_text="no later install of the same id is on record"
+    )
 
     objects = DownloadHistoryQuerySet.as_manager()
 
@@ -125,6 +130,14 @@ class DownloadHistory(models.Model):
         indexes = (
             models.Index(fields=["status", "position"], name="download_queue"),
             models.Index(fields=["-queued_at"], name="download_newest"),
+            # Of a history of years only these are looked at: what went wrong and was not tried again, and the queue.
+            models.Index(fields=["status", "-id"], condition=Q(is_latest=True), name="download_latest"),
+            models.Index(fields=["preset_id"], condition=Q(is_latest=True), name="download_latest_of_id"),
+            models.Index(
+                fields=["position", "id", "status"],
+                condition=Q(status__in=[s.value for s in ACTIVE]),
+                name="download_place",
+            ),
         )
         constraints = (
             # Double clicks, two tabs and two scripts are harmless: the database refuses the second one.
@@ -136,6 +149,21 @@ class DownloadHistory(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} ({self.status})"
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """A new one is the latest of its id from now on."""
+        is_new = self._state.adding
+        super().save(*args, **options)
+        if is_new:
+            DownloadHistory.objects.filter(preset_id=self.preset_id, pk__lt=self.pk, is_latest=True).update(
+                is_latest=False
+            )
+
+    @classmethod
+    def find_latest(cls) -> None:
+        """Mark anew which are the latest of their ids: others may have written rows without looking."""
+        later = cls.objects.filter(preset_id=models.OuterRef("preset_id"), pk__gt=models.OuterRef("pk"))
+        cls.objects.filter(models.Exists(later), is_latest=True).update(is_latest=False)
 
     @property
     def is_active(self) -> bool:
@@ -206,39 +234,41 @@ class DownloadHistory(models.Model):
         with transaction.atomic():
             self._lock_place()
             if to == "top":
-                first = DownloadHistory.objects.active().aggregate(first=Min("position"))["first"]
-                self._put(first if self._is_first() else first - 1)
+                if self._queued_at(0) != (self.pk, self.position):
+                    self._put(DownloadHistory.objects.active().aggregate(first=Min("position"))["first"] - 1)
             elif to == "bottom":
                 self._put(DownloadHistory.last_position() + 1)
-            elif (there := self._neighbour(up=to == "up")) is not None:
-                self._pass(there)
+            else:
+                self._take(lambda: self._neighbour(up=to == "up"))
         events.queue_updated()
 
     def place(self, index: int) -> None:
         """Stand at this place among the queued ones, 0 for the first; past the end is the end."""
         with transaction.atomic():
             self._lock_place()
-            queued = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position", "id")
-            slots = list(queued.values_list("pk", "position")[max(0, index) : max(0, index) + 1])
-            if not slots:
+            if self._queued_at(index):
+                self._take(lambda: self._place_at(index))
+            else:
                 self._put(DownloadHistory.last_position() + 1)
-            elif slots[0][0] != self.pk:
-                self._pass(slots[0][1])
         events.queue_updated()
 
     def _lock_place(self) -> None:
-        """Places are changed by one at a time, and no two are the same while they are."""
+        """Places are changed by one at a time."""
         DownloadHistory.lock_queue()
         self.refresh_from_db()
         if self.status != Status.QUEUED:
             raise self._refusal("moved")
-        places = DownloadHistory.objects.active().aggregate(rows=Count("pk"), places=Count("position", distinct=True))
-        if places["rows"] != places["places"]:
-            DownloadHistory.number_places()
-            self.refresh_from_db(fields=["position"])
 
-    def _is_first(self) -> bool:
-        return not DownloadHistory.objects.filter(status=Status.QUEUED, position__lt=self.position).exists()
+    @staticmethod
+    def _queued_at(index: int) -> tuple[int, int] | None:
+        """Id and place of the queued row that stands there; None past the end."""
+        queued = DownloadHistory.objects.filter(status=Status.QUEUED).order_by("position", "id")
+        return next(iter(queued.values_list("pk", "position")[max(0, index) : max(0, index) + 1]), None)
+
+    def _place_at(self, index: int) -> int | None:
+        """The place of the queued row that stands there, None where that is this one."""
+        row = self._queued_at(index)
+        return None if row is None or row[0] == self.pk else row[1]
 
     def _neighbour(self, *, up: bool) -> int | None:
         """The place of the queued row before or after this one."""
@@ -246,6 +276,21 @@ class DownloadHistory(models.Model):
         near = queued.filter(position__lt=self.position) if up else queued.filter(position__gt=self.position)
         found: int | None = near.aggregate(there=Max("position") if up else Min("position"))["there"]
         return found
+
+    def _take(self, find: Callable[[], int | None]) -> None:
+        """The place that ``find`` names, None for the own one.
+
+        Where two rows share a place that is concerned, as two writers can leave it on PostgreSQL, all are numbered
+        anew first: to look for it in the whole queue takes as long as the queue is.
+        """
+        there = find()
+        concerned = {self.position} if there is None else {self.position, there}
+        if DownloadHistory.objects.active().filter(position__in=concerned).count() > len(concerned):
+            DownloadHistory.number_places()
+            self.refresh_from_db(fields=["position"])
+            there = find()
+        if there is not None:
+            self._pass(there)
 
     def _pass(self, there: int) -> None:
         """Take the place of another row; those between make room by one, each with the place of its neighbour."""
@@ -490,6 +535,15 @@ class DownloadFile(models.Model):
         db_table = "download_file"
         ordering = ("id",)
         constraints = (models.UniqueConstraint(fields=["download", "path"], name="path_once_per_download"),)
+        # Almost all files of a history are neither.
+        indexes = (
+            models.Index(
+                fields=["download"],
+                condition=~Q(status__in=[s.value for s in ENDED_FILES]),
+                name="download_file_unfinished",
+            ),
+            models.Index(fields=["download"], condition=Q(discard=True), name="download_file_discard"),
+        )
 
     def __str__(self) -> str:
         return self.path
@@ -520,6 +574,6 @@ class DownloadFile(models.Model):
     @property
     def progress(self) -> float:
         """Percent, 0 to 100."""
-        if self.status in {FileStatus.COMPLETED, FileStatus.SKIPPED}:
+        if self.status in ENDED_FILES:
             return 100.0
         return min(100.0, round(100 * self.bytes_done / self.bytes_total, 1)) if self.bytes_total else 0.0

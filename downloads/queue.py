@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 import extension_points
 from activity.database_clock import database_now
@@ -164,12 +164,7 @@ def retry(row: DownloadHistory, conflict: str = "") -> DownloadHistory:
 
 def failed() -> QuerySet[DownloadHistory]:
     """Failed installs that nobody has tried again since, newest first."""
-    return DownloadHistory.objects.filter(~Exists(newer()), status=Status.FAILED).order_by("-id")
-
-
-def newer() -> QuerySet[DownloadHistory]:
-    """For a subquery: later installs of the same id."""
-    return DownloadHistory.objects.filter(preset_id=OuterRef("preset_id"), pk__gt=OuterRef("pk"))
+    return DownloadHistory.objects.filter(status=Status.FAILED, is_latest=True).order_by("-id")
 
 
 def file_rows(download: int, wanted: Mapping[str, WantedFile]) -> Iterable[DownloadFile]:

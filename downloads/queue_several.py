@@ -14,7 +14,7 @@ from activity.database_clock import database_now
 from activity.models import Activity
 from downloads import events
 from downloads.bulk import insert
-from downloads.models import ACTIVE, DownloadFile, DownloadHistory, Status
+from downloads.models import ACTIVE, ENDED, DownloadFile, DownloadHistory, Status
 from downloads.queue import as_one_of_many, failed, file_rows, files_today
 from downloads.transfer import TransferError, parse_model_path
 from extension_points import WantedFile
@@ -118,7 +118,11 @@ def _append(wishes: Sequence[Wish]) -> None:
     last, now = DownloadHistory.last_position(), database_now()
     insert(DownloadHistory, [wish.row(last + number, now) for number, wish in enumerate(wishes, 1)])
     # By what was just queued: their number is no part of the statement.
-    pks = dict(DownloadHistory.objects.active().filter(position__gt=last).values_list("preset_id", "pk"))
+    fresh = DownloadHistory.objects.active().filter(position__gt=last)
+    pks = dict(fresh.values_list("preset_id", "pk"))
+    DownloadHistory.objects.filter(status__in=ENDED, is_latest=True, preset_id__in=fresh.values("preset_id")).update(
+        is_latest=False
+    )
     insert(DownloadFile, [file for wish in wishes for file in file_rows(pks[wish.preset_id], wish.files)])
     insert(
         Activity,

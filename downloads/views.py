@@ -18,7 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 from downloads import queue as download_queue
 from downloads.inventory.destinations import Destinations
 from downloads.listing import History
-from downloads.models import Conflict, DownloadHistory, FileStatus, Status
+from downloads.models import ENDED_FILES, Conflict, DownloadHistory, Status
 from downloads.queue import Outcome, failed
 from downloads.queue_page import board, line_of, queue_button
 from downloads.queue_several import retry_failed
@@ -160,7 +160,7 @@ def place(request: HttpRequest, row: DownloadHistory) -> None:
 def discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Asks once before the bytes of an unfinished install are thrown away."""
     row, places = get_object_or_404(DownloadHistory, pk=pk), Destinations.now()
-    unfinished = row.files.exclude(status__in=[FileStatus.COMPLETED, FileStatus.SKIPPED])
+    unfinished = row.files.exclude(status__in=ENDED_FILES)
     frees = sum(reserved_bytes(*places.of(file.path)) for file in unfinished)
     return render(request, "downloads/discard.html", {"row": row, "frees": frees})
 

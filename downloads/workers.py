@@ -95,10 +95,14 @@ class WorkerLease(models.Model):
         return Q(Exists(cls.objects.filter(pk=cls.ONLY, fence=fence))) if fence else Q()
 
     @classmethod
-    def take(cls, holder: str) -> WorkerLease | None:
-        """The lease as it is now, ``holder`` in it being new with each taking; None while another one holds it."""
+    def take(cls, holder: str, dead: str = "") -> WorkerLease | None:
+        """The lease as it is now, ``holder`` in it being new with each taking; None while another one holds it.
+
+        ``dead`` is what the names of holders begin with that are known to be.
+        """
         WorkerLease.objects.bulk_create([WorkerLease(pk=cls.ONLY, expires_at=Now())], ignore_conflicts=True)
-        if not cls._free().update(holder=holder, fence=F("fence") + 1, expires_at=Now() + cls.LASTS):
+        free = cls._free() | cls.objects.filter(pk=cls.ONLY, holder__startswith=f"{dead}-") if dead else cls._free()
+        if not free.update(holder=holder, fence=F("fence") + 1, expires_at=Now() + cls.LASTS):
             return None
         return cls.objects.filter(pk=cls.ONLY, holder=holder).first()
 

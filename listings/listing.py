@@ -121,5 +121,14 @@ def page_of(items: Sequence[Item] | QuerySet[Any, Item], size: int, number: str,
     first = paginator.get_page(number)
     more = min(-(-int(cards_shown[:6]) // size), MOST_PAGES) - 1 if cards_shown.isdecimal() else 0
     last = paginator.get_page(first.number + max(0, more))
-    last.object_list = items[max(0, first.start_index() - 1) : last.end_index()]
+    last.object_list = _between(items, max(0, first.start_index() - 1), last.end_index(), paginator.count)
     return last
+
+
+def _between(
+    items: Sequence[Item] | QuerySet[Any, Item], start: int, end: int, number: int
+) -> Sequence[Item] | QuerySet[Any, Item]:
+    """Of so many items. A database reads all that stand before a page: near the end it is asked from there."""
+    if not isinstance(items, QuerySet) or start <= number // 2:
+        return items[start:end]
+    return list(items.reverse()[number - end : number - start])[::-1]

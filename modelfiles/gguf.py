@@ -18,6 +18,7 @@ SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8} 
 STRING, ARRAY, UINT16, UINT32 = 8, 9, 2, 4
 ALIGNMENT_KEY = b"general.alignment"
 ARCHITECTURE, TYPE, PART = "general.architecture", "general.type", "split.no"
+VOCABULARY = b"tokenizer."  # keys that follow those which say what the file is
 TOLD = frozenset({ARCHITECTURE.encode(), TYPE.encode()})  # strings that say what the file is
 MOST_DIMENSIONS = 8
 # Tensor type → (elements, bytes) of one block, as ggml defines them. Types that are not here are not judged.
@@ -57,7 +58,7 @@ def read_header(start: bytes, size: int, name: str) -> Header | NeedsBytes:
     try:
         reader.walk()
     except _NotArrived as more:
-        so_far = Header({}, reader.metadata, whole=False) if ARCHITECTURE in reader.metadata else None
+        so_far = Header({}, reader.metadata, whole=False) if reader.at_vocabulary else None
         # Twice as much each time: a vocabulary of megabytes is not asked for in a thousand steps.
         return NeedsBytes(min(size, max(more.needed, 2 * len(start))), so_far)
     except BrokenGguf:
@@ -73,6 +74,7 @@ class _Reader:
         self.alignment = 32
         self.metadata: dict[str, str] = {}
         self.tensors: dict[str, Tensor] = {}
+        self.at_vocabulary = False
         source.seek(0)
         self.order = ">" if source.read(4) == b"FUGG" else "<"
 
@@ -102,7 +104,9 @@ class _Reader:
         return int.from_bytes(version.to_bytes(4, "little"), "big")
 
     def _entry(self) -> None:
-        key, kind = self._string(), self._number("I")
+        key = self._string()
+        self.at_vocabulary |= key.startswith(VOCABULARY)
+        kind = self._number("I")
         if key == ALIGNMENT_KEY and kind == UINT32:
             self.alignment = self._number("I")
             if not 0 < self.alignment <= 1 << 20:

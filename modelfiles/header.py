@@ -17,7 +17,7 @@ class Header:
     tensors: Mapping[str, Tensor]
     # What the file says of itself, which need not be true. Of GGUF only what decides here: architecture, type, part.
     metadata: Mapping[str, str] = field(default_factory=dict)
-    # False where the metadata of a GGUF file has arrived (or enough of it), and the names of its tensors have not.
+    # False where the metadata of a GGUF file has arrived up to its vocabulary, and the names of its tensors have not.
     whole: bool = True
 
 
@@ -26,4 +26,4 @@ class NeedsBytes:
     """The header goes on behind what has arrived: ask again with at least so many bytes of the file's beginning."""
 
     count: int
-    so_far: Header | None = None  # of GGUF: its metadata, when the architecture was among it
+    so_far: Header | None = None  # of GGUF: its metadata, once its vocabulary has begun

@@ -67,16 +67,17 @@ def kind_of(header: Header) -> Kind:
 def kind_of_start(start: bytes, size: int) -> Kind | NeedsBytes:
     """The kind of a file of ``size`` bytes, of which ``start`` has arrived; never raises.
 
+    Where the host does not say how long the file is, sys.maxsize is as good.
     NeedsBytes: call again when so many are there. Each answer asks for more than the one before, up to MOST_HEADER.
     """
     try:
-        header = read_header(start, size)
+        header = read_header(start, size, "it")
     except NotAModel as refused:
         return _unknown(str(refused).removesuffix("."))
     if isinstance(header, Header):
         return kind_of(header)
-    if header.so_far and (found := gguf.by_metadata(header.so_far)) and found.kind == "text_encoder":
-        return found  # its names stand behind megabytes of vocabulary and could say nothing else
+    if header.so_far and (found := gguf.before_vocabulary(header.so_far)):
+        return found
     if header.count > MOST_HEADER:
         return _unknown(f"its header is larger than {MOST_HEADER // 1_000_000} MB")
     return header

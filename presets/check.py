@@ -15,29 +15,35 @@ from urllib.parse import urlsplit
 
 from downloads.file_records import ModelFile
 from downloads.inventory import remote
-from downloads.transfer import Facts, Options, Stopped, TransferError
+from downloads.transfer import Facts, Options, Progress, Session, Stopped, TransferError, remote_kind
 from downloads.transfer.background import Task
 from downloads.transfer.locate import probe_all
 from downloads.transfer_options import transfer_options
+from modelfiles.kind import Kind
+from modelfiles.model_folders import contradicts, folder_for
 from presets.preset import Preset, PresetFile
 from values.sizes import human_size
 from webclient.errors import Transient
 from webclient.url_policy import shown
 
-Answer = Literal["ok", "gated", "missing", "html", "size", "hash", "unreachable", "refused"]
+Answer = Literal["ok", "gated", "missing", "html", "size", "hash", "kind", "unreachable", "refused"]
 TIMEOUT = 30.0  # seconds for one address, redirects and a second try included
 HOSTS_AT_ONCE, PER_HOST = 6, 8
 STRIKES = 3  # addresses in a row without an answer: the rest of that host is not asked
 HOST_TIMES = 10  # of TIMEOUT: what one host may take for all its addresses, however faithfully it answers
 POLL_SECONDS = 0.2  # seconds
 TOLERANCE = 0.1  # of the catalogue's size; it is written by hand and rounded
-BAD = frozenset({"missing", "html", "hash", "unreachable", "refused"})
+BAD = frozenset({"missing", "html", "hash", "kind", "unreachable", "refused"})
+Said = Facts | TransferError
 
 
 @dataclass(frozen=True)
 class Checked:
-    """``size`` in bytes, as the host says it. size: the catalogue is off by more than a tenth; hash: the host has other
-    content than what was installed from the same address."""
+    """``size`` in bytes, as the host says it.
+
+    size: the catalogue is off by more than a tenth; hash: the host has other content than what was installed from the
+    same address; kind: the file's header says that it belongs into another folder.
+    """
 
     preset_ids: tuple[str, ...]
     path: str
@@ -63,10 +69,10 @@ def check(presets: Iterable[Preset], timeout: float = TIMEOUT) -> Iterator[Check
     keys: dict[str, list[tuple[str, str]]] = {}
     for key in files:
         keys.setdefault(key[1], []).append(key)
-    for url, said in _answers_of_hosts(keys, timeout):
+    for url, said, kind in _answers_of_hosts(keys, timeout):
         remote.remember(url, said)
         for key in keys[url]:
-            answer, message, size = _judge(files[key], said, installed.get(key, ""))
+            answer, message, size = _judge(files[key], said, kind, installed.get(key, ""))
             yield Checked(tuple(owners[key]), *key, answer, message, size)
 
 
@@ -86,13 +92,13 @@ class _Host:
     def is_late(self) -> bool:
         return time.monotonic() > self.end
 
-    def heard(self, said: Facts | TransferError) -> None:
+    def heard(self, said: Said) -> None:
         silent = isinstance(said, TransferError) and (said.retry or said.reason == "network")
         self.strikes = self.strikes + 1 if silent else 0
 
 
-def _answers_of_hosts(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Facts | TransferError]]:
-    """Each address with what its host says, in the order of the answers. Nobody waits for a host that is silent."""
+def _answers_of_hosts(urls: Iterable[str], timeout: float) -> Iterator[tuple[str, Said, Kind | None]]:
+    """Each address with what its host says and its header is, as they come. Nobody waits for a host that is silent."""
     by_host: dict[str, list[str]] = {}
     for url in urls:
         by_host.setdefault(urlsplit(url).netloc.lower(), []).append(url)
@@ -105,7 +111,7 @@ def _answers_of_hosts(urls: Iterable[str], timeout: float) -> Iterator[tuple[str
         max_wait=timeout,
         retry_base=1.0,
     )
-    running: dict[str, tuple[_Host, Task[Facts | TransferError]]] = {}
+    running: dict[str, tuple[_Host, Task[tuple[Said, Kind | None]]]] = {}
     stop = threading.Event()
     bell: SimpleQueue[str] = SimpleQueue()
     asking: list[_Host] = []
@@ -122,27 +128,37 @@ def _answers_of_hosts(urls: Iterable[str], timeout: float) -> Iterator[tuple[str
                     mine += 1
                 if host.is_dead:
                     while host.urls:
-                        yield host.urls.popleft(), _given_up(host, timeout)
+                        yield host.urls.popleft(), _given_up(host, timeout), None
                 if not host.urls and not mine:
                     asking.remove(host)
             with suppress(Empty):
                 url = bell.get(timeout=POLL_SECONDS)
                 host, task = running.pop(url)
-                said = task.result()
+                said, kind = task.result()
                 host.heard(said)
-                yield url, said
+                yield url, said, kind
     finally:
         stop.set()
 
 
 def _ask(
     url: str, options: Options, timeout: float, stop: threading.Event, bell: SimpleQueue[str]
-) -> Facts | TransferError:
+) -> tuple[Said, Kind | None]:
     end = time.monotonic() + timeout
+
+    def tick(progress: Progress) -> bool:
+        return time.monotonic() < end and not stop.is_set()
+
     try:
-        return probe_all([url], options, lambda progress: time.monotonic() < end and not stop.is_set())[url]
+        with Session(options) as session:
+            said = probe_all([url], options, tick, session)[url]
+            kind = None
+            if place := session.take(url):
+                with suppress(TransferError, Stopped):  # what it is stays unknown, and where it is does not
+                    kind = remote_kind(session, place, tick)
+            return said, kind
     except Stopped:
-        return Transient(f"{urlsplit(shown(url)).netloc} did not answer within {timeout:.0f} s.")
+        return Transient(f"{urlsplit(shown(url)).netloc} did not answer within {timeout:.0f} s."), None
     finally:
         bell.put(url)
 
@@ -156,11 +172,15 @@ def _given_up(host: _Host, timeout: float) -> TransferError:
     return Transient(f"Not asked: {name} did not answer {STRIKES} times in a row.")
 
 
-def _judge(file: PresetFile, said: Facts | TransferError, installed: str) -> tuple[Answer, str, int | None]:
+def _judge(file: PresetFile, said: Said, kind: Kind | None, installed: str) -> tuple[Answer, str, int | None]:
     if isinstance(said, TransferError):
         return _refusal(said), str(said), None
     if installed and said.sha256 and said.sha256 != installed:
         return "hash", "The host has other content now than what is installed.", said.size
+    if kind and contradicts(kind.kind, file.path):
+        folder, what = file.path.partition("/")[0], kind.kind.replace("_", " ")
+        right = f"{folder_for(kind.kind)} is the folder for it"
+        return "kind", f"The preset says {folder}, the file is a {what}: {kind.why}. {right}.", said.size
     guess = file.size_guess
     if guess and said.size and abs(said.size - guess) > TOLERANCE * guess:
         return "size", f"It has {human_size(said.size)}; the catalogue says {file.size}.", said.size

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-from django.db.models import Max
+from zlib import crc32
 
 from downloads.inventory.keep_both import original
 from downloads.inventory.knowledge import CONFLICT, PARTIAL, UNVERIFIED, Knowledge, is_here
 from downloads.inventory.scan import canonical
-from downloads.models import DownloadHistory, Status
+from downloads.models import DownloadHistory
+from downloads.queue import failed as failed_installs
 from presets.catalogue import catalogue
 from presets.path_conflicts import PathConflicts, describe_differences
 from presets.preset import Preset, PresetFile, written_size
@@ -59,6 +59,11 @@ class FileState:
         return self.is_here and not self.is_anothers
 
     @property
+    def key(self) -> str:
+        """The same for each preset that needs these bytes at this place; short, for pages."""
+        return f"{crc32(f'{canonical(self.place)} {url_key(self.url)}'.encode(errors='surrogateescape')):x}"
+
+    @property
     def missing_bytes(self) -> int:
         return 0 if self.is_here else max(0, (self.size_bytes or 0) - self.bytes_here)
 
@@ -89,7 +94,7 @@ def preset_states(presets: Iterable[Preset]) -> dict[str, PresetState]:
     path_conflicts = catalogue().path_conflicts
     knowledge = Knowledge.gather(_urls(presets, path_conflicts) if len(presets) <= FEW else None)
     active = {row.preset_id: row for row in DownloadHistory.objects.filter(preset_id__in=ids).active()}
-    failed = {row.preset_id: row for row in _newest_if_failed(ids)}
+    failed = {row.preset_id: row for row in failed_installs().filter(preset_id__in=ids)}
     states = {}
     for preset in presets:
         files = tuple(_file_state(file, knowledge, path_conflicts) for file in preset.files)
@@ -105,11 +110,6 @@ def _urls(presets: Iterable[Preset], path_conflicts: PathConflicts) -> set[str]:
     return {file.url for file in files} | {
         url for file in files for url in path_conflicts.get(canonical(file.path), ())
     }
-
-
-def _newest_if_failed(ids: Sequence[str]) -> Iterable[DownloadHistory]:
-    newest = DownloadHistory.objects.filter(preset_id__in=ids).order_by().values("preset_id").annotate(id=Max("pk"))
-    return DownloadHistory.objects.filter(pk__in=newest.values("id"), status=Status.FAILED)
 
 
 def _file_state(file: PresetFile, knowledge: Knowledge, path_conflicts: PathConflicts) -> FileState:

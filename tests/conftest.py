@@ -9,6 +9,7 @@ import pytest
 
 from comfyui import folders
 from downloads.inventory import scan
+from presets import catalogue
 from settings_app import preferences
 from tests.sampling import (
     pytest_addoption,
@@ -17,6 +18,7 @@ from tests.sampling import (
     pytest_configure_node,
     pytest_report_header,
 )
+from tests.settings import TEMP_WORKSPACE
 
 __all__ = [
     "pytest_addoption",
@@ -34,6 +36,10 @@ def nothing_remembered() -> Iterator[None]:
     yield
     preferences.forget()
     scan.forget()
+    shared = TEMP_WORKSPACE / "config" / "presets.yaml"
+    if shared.exists():  # a retry elsewhere would fetch what its ids say
+        shared.unlink()
+        catalogue.forget()
 
 
 @pytest.fixture

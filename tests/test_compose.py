@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from comfydash.env import KNOWN, OTHERS
+from comfydash.serve.options import parse
 from tests.test_imports import ROOT
 
 FILES = ("compose.yaml", "compose.fleet.yaml")
@@ -61,6 +63,17 @@ def test_the_fleet_is_two_webs_and_two_workers_on_one_database_with_one_key() ->
     assert not Path(given["COMFYDASH_DATA_DIR"]).is_relative_to("/workspace")  # each container has its own
     [subnet] = document["networks"]["fleet"]["ipam"]["config"]
     assert given["COMFYDASH_TRUSTED_PROXIES"] == subnet["subnet"]
+
+
+def test_the_fleet_serves_with_the_commands_and_on_the_port_that_there_are() -> None:
+    document = read("compose.fleet.yaml")
+    web, worker = (shlex.split(document["services"][name]["command"]) for name in ("web", "worker"))
+    assert web[:3] == worker[:3] == ["python", "manage.py", "serve"]
+    asked = parse(web[3:])
+    assert (asked.host, asked.no_worker) == ("0.0.0.0", True)
+    assert parse(worker[3:]).no_web
+    assert f"proxy_pass http://$$webs:{asked.port};" in document["configs"]["nginx"]["content"]
+    assert "set $$webs web;" in document["configs"]["nginx"]["content"]
 
 
 def test_nginx_takes_its_configuration(tmp_path: Path) -> None:

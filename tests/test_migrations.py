@@ -12,12 +12,11 @@ from django.db.migrations.operations.base import Operation
 from django.db.models import NOT_PROVIDED
 
 ROOT_PACKAGES = {config.label for config in apps.get_app_configs() if not config.name.startswith(("django", "huey"))}
-BEFORE_SEVERAL_MACHINES = {("downloads", "0003_what_to_do_with_a_taken_path")}  # its new column has no default
 
 
 def operations() -> Iterator[tuple[str, str, Operation]]:
     for (app, name), migration in sorted(MigrationLoader(None).disk_migrations.items()):
-        if app in ROOT_PACKAGES and (app, name) not in BEFORE_SEVERAL_MACHINES:
+        if app in ROOT_PACKAGES:
             yield from ((app, name, operation) for operation in migration.operations)
 
 

@@ -2,52 +2,81 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.test_imports import ROOT
 
-SAMPLED = (
+SUITES = (
     "tests/crash/test_matrix.py",
     "tests/downloads/transfer/stories/test_odd_servers.py",
     "tests/crash/test_replace.py",
 )
+SUITE = """
+import pytest
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("number", range(40))
+def test_few_of_many(number):
+    pass
+
+@pytest.mark.sampled(1, each="act")
+@pytest.mark.parametrize("number", range(40))
+@pytest.mark.parametrize("act", [print, len])
+def test_one_of_each(act, number):
+    pass
+
+@pytest.mark.parametrize("number", range(5))
+def test_all_of_them(number):
+    pass
+"""
 
 
-def collected(*arguments: str) -> str:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *SAMPLED, *arguments]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    return "\n".join(re.findall(r"^tests/crash/test_matrix\S.*\[.*$", found.stdout, re.M))
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    environment = os.environ | variables
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
-@pytest.mark.parametrize("arguments", [(), ("--whole",)], ids=["a sample", "the whole"])
-def test_processes_beside_each_other_collect_the_same(arguments: tuple[str, ...]) -> None:
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    (tmp_path / "test_suite.py").write_text(SUITE)
+    return tmp_path
+
+
+def collected(suite: Path, *arguments: str) -> dict[str, list[str]]:
+    """The cases by the name of their test."""
+    alone = ("-p", "tests.sampling", "--rootdir", str(suite), "-c", "/dev/null", "--collect-only", "-q", str(suite))
+    told = run(*alone, *arguments, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1").stdout
+    found = re.findall(r"::(\w+)(\[.*\])$", told, re.M)
+    return {name: [case for of, case in found if of == name] for name, _ in found}
+
+
+def test_processes_beside_each_other_collect_the_same() -> None:
     """xdist ends a run in which they do not, so a selection that holds nothing is enough to see it."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-n",
-        "2",
-        "-k",
-        "no_test_has_this_name",
-        "-p",
-        "no:cacheprovider",
-        *SAMPLED,
-    ]
-    run = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
-    assert run.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, run.stdout
+    ended = run("-n", "2", "-k", "no_test_has_this_name", *SUITES)
+    assert ended.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, ended.stdout
 
 
-def test_a_seed_draws_the_same_again_and_another_one_others() -> None:
-    first = collected("--seed", "1")
-    assert first
-    assert first == collected("--seed", "1")
-    assert first != collected("--seed", "2")
+def test_a_seed_draws_the_same_again_and_another_one_others(suite: Path) -> None:
+    first = collected(suite, "--seed", "1")
+    assert {name: len(cases) for name, cases in first.items()} == {
+        "test_few_of_many": 3,
+        "test_one_of_each": 2,
+        "test_all_of_them": 5,
+    }
+    assert first == collected(suite, "--seed", "1")
+    assert first != collected(suite, "--seed", "2")
 
 
-def test_the_whole_is_more_than_a_sample() -> None:
-    assert len(collected("--whole").splitlines()) > len(collected("--seed", "1").splitlines())
+def test_the_whole_is_every_case(suite: Path) -> None:
+    assert {name: len(cases) for name, cases in collected(suite, "--whole").items()} == {
+        "test_few_of_many": 40,
+        "test_one_of_each": 80,
+        "test_all_of_them": 5,
+    }

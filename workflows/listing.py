@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Exists
-
 from downloads.inventory.free_space import usable_bytes
-from downloads.models import DownloadHistory, Status
-from downloads.queue import newer
+from downloads.models import DownloadHistory
+from downloads.queue import failed
 from downloads.queue_page import Line, lines_by_id
 from listings.filters import FilterForm, box, hidden, one_of, search, select
 from listings.listing import Listing, Order
@@ -141,8 +139,8 @@ def _card(
 
 def _taken(ids: Sequence[str]) -> dict[str, DownloadHistory]:
     """The newest installs of these ids that ended because other bytes have the place of a file."""
-    rows = DownloadHistory.objects.filter(preset_id__in=ids, status=Status.FAILED, reason="path_conflict")
-    return {row.preset_id: row for row in rows.filter(~Exists(newer()))}
+    rows = failed().filter(preset_id__in=ids, reason="path_conflict")
+    return {row.preset_id: row for row in rows}
 
 
 def line_of(install_id: str) -> Line | None:

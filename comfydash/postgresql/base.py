@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -11,55 +10,29 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-
-class Connection(psycopg.Connection[Any]):
-    """Gives up a server that says nothing for ``silence`` seconds.
-
-    Of what PostgreSQL and the kernel offer nothing helps against a server that is stopped, or a proxy that holds the
-    connection and passes nothing on: the bytes are acknowledged, and the answer never comes.
-    """
-
-    silence: float | None = None
-
-    def wait(self, gen: Generator[Any, Any, Any], *args: Any, **options: Any) -> Any:
-        if self.silence is None:
-            return super().wait(gen, *args, **options)
-        try:
-            return super().wait(_while_heard(gen, self.silence), *args, **options)
-        except ServerSilent:
-            self.close()  # an answer that comes after all must not be taken for that of the next question
-            raise
-
-
-class ServerSilent(psycopg.OperationalError):
-    pass
-
-
-def _while_heard(steps: Generator[Any, Any, Any], silence: float) -> Generator[Any, Any, Any]:
-    """psycopg's steps of one exchange. It is woken several times a second, whether or not something came."""
-    heard = time.monotonic()
-    try:
-        wanted = next(steps)
-        while True:
-            ready = yield wanted
-            if ready:
-                heard = time.monotonic()
-            elif time.monotonic() - heard > silence:
-                raise ServerSilent(f"connection given up: the server said nothing for {silence:.0f} s")
-            wanted = steps.send(ready)
-    except StopIteration as end:
-        return end.value
+from comfydash.postgresql.connection import Connection
+from comfydash.postgresql.pool import POOL
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})  # type: ignore[assignment]
+    Database = SimpleNamespace(**{**vars(psycopg), "connect": POOL.connect})  # type: ignore[assignment]
     _unlimited = False
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
         connection: Connection = super().get_new_connection(conn_params)
+        connection.is_reusable = not self._unlimited
         if not self._unlimited:
             connection.silence = self.settings_dict.get("SILENCE_SECONDS")
         return connection
+
+    def _close(self) -> None:
+        if self.connection is None:
+            return
+        with self.wrap_database_errors:
+            if self.in_atomic_block:  # Django goes on holding it, as one that is closed
+                self.connection.close()
+            else:
+                POOL.give_back(self.connection)
 
     def ensure_connection(self) -> None:
         """Django looks between requests alone, and a thread that works for hours has none."""

@@ -23,6 +23,9 @@ SESSION = {
     "tcp_keepalives_interval": 5,
     "tcp_keepalives_count": 3,
     "tcp_user_timeout": 20_000,
+    # Our questions are short: to start helpers or a compiler for one takes longer than the answer.
+    "max_parallel_workers_per_gather": 0,
+    "jit": "off",
 }
 GRACE_SECONDS = 5.0  # for the server's own words that a statement took too long
 UNITS = {"": 0.001, "us": 1e-6, "ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}

@@ -72,6 +72,7 @@ def _prepare_database(alone: bool, joins: bool = True) -> None:
     from comfydash.checks import database_schema
     from comfydash.recovery import database, set_aside
     from comfydash.schema import schema
+    from downloads.models import DownloadHistory
     from downloads.worker.drain import fail_interrupted
 
     file: Path | None = None if settings.DATABASE_URL else settings.DATABASE_FILE
@@ -89,6 +90,7 @@ def _prepare_database(alone: bool, joins: bool = True) -> None:
                 shared_workspace.join()
             if file:
                 set_aside.carry_over(file)
+            DownloadHistory.find_latest()  # an older version, or a file of one, has rows that do not say so
             if interrupted := fail_interrupted():
                 log.warning("%d installs were interrupted. Retry continues where their bytes end.", interrupted)
     except (DatabaseError, OSError) as error:

@@ -11,7 +11,7 @@ from django.db.models import Count, Q, Sum
 
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.scan import models_index
-from downloads.models import ACTIVE, DownloadFile, DownloadHistory, FileStatus
+from downloads.models import ACTIVE, ENDED_FILES, DownloadFile, DownloadHistory, FileStatus
 from downloads.transfer import LEAST_MISSING, DiskSpace, disk_space, reserved_bytes
 from settings_app import preferences
 from values.kept import Kept
@@ -48,8 +48,7 @@ def still_to_fetch(row: DownloadHistory, places: Destinations | None = None) -> 
 
 def queue_to_fetch() -> int:
     """Bytes that everything in the queue has still to fetch, counted by the database."""
-    done = [FileStatus.COMPLETED, FileStatus.SKIPPED]
-    files = DownloadFile.objects.filter(download__status__in=ACTIVE).exclude(status__in=done)
+    files = DownloadFile.objects.filter(download__status__in=ACTIVE).exclude(status__in=ENDED_FILES)
     untold = Q(bytes_total=0, status=FileStatus.FAILED, download__reason="disk_full")
     counted = files.aggregate(bytes=Sum("bytes_total"), untold=Count("pk", filter=untold))
     begun = {found.begun: found.blocks * 512 for found in models_index().partials.values()}
@@ -75,7 +74,7 @@ def _still_to_fetch(row: DownloadHistory, places: Destinations) -> dict[Path, in
     """
     needs: dict[Path, int] = defaultdict(int)
     for file in row.files.all():
-        if file.status not in {FileStatus.COMPLETED, FileStatus.SKIPPED}:
+        if file.status not in ENDED_FILES:
             place = places.of(file.path)
             if file.bytes_total:
                 needs[_volume_of(place.root)] += max(0, file.bytes_total - reserved_bytes(*place))

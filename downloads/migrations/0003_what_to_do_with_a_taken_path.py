@@ -11,6 +11,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 choices=[("replace", "Replace"), ("keep_both", "Keep Both")],
+                db_default="",
                 default="",
                 help_text="what a person wants where other bytes have the place of a file",
                 max_length=16,

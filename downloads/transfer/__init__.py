@@ -13,7 +13,7 @@ from downloads.transfer.disk.model_path import parse_model_path
 from downloads.transfer.disk.space import DiskSpace, disk_space
 from downloads.transfer.disk.space_needed import LEAST_MISSING
 from downloads.transfer.fetch import Arrived, fetch, sync_folders
-from downloads.transfer.locate import peek, probe, probe_all
+from downloads.transfer.locate import probe, probe_all
 from downloads.transfer.part.file import (
     discard_partial,
     partial_bytes,
@@ -23,6 +23,7 @@ from downloads.transfer.part.file import (
     take_from_earlier,
 )
 from downloads.transfer.part.names import LINK_SUFFIX, PART_SUFFIX, STATE_SUFFIX, begun_path, number_in
+from downloads.transfer.remote_kind import remote_kind
 from downloads.transfer.segments.throughput import Throughput
 from downloads.transfer.session import Session
 from downloads.transfer.types import UNFENCED, Fence, Options, Progress, Published, Tick, Wanted
@@ -65,10 +66,10 @@ __all__ = [
     "parse_model_path",
     "partial_bytes",
     "path_taken",
-    "peek",
     "probe",
     "probe_all",
     "recover_replaced",
+    "remote_kind",
     "reserved_bytes",
     "stat_confined",
     "sync_folders",

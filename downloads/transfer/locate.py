@@ -9,13 +9,11 @@ from queue import Empty, SimpleQueue
 
 from downloads.transfer.background import Task
 from downloads.transfer.backoff import Backoff, Pauses
-from downloads.transfer.errors import no_model_is_a_refusal
 from downloads.transfer.session import Session
 from downloads.transfer.types import Options, Progress, Tick, keep_going
 from hosts import direct
 from hosts.answers import Facts, Located
 from hosts.registry import Hosts
-from modelfiles.structure import sniff
 from webclient.client import NETWORK_ERRORS, WebClient, explain
 from webclient.errors import Stopped, TransferError
 from webclient.url_policy import check_address
@@ -29,20 +27,16 @@ def probe(url: str, options: Options, tick: Tick = keep_going) -> Facts:
         return Backoff(options, tick).through(lambda: locate(session.client, session.hosts, url)).facts
 
 
-def peek(url: str, options: Options, name: str) -> None:
-    """Read the first bytes only: TransferError(not_a_model) when they cannot be what `name` says."""
-    with Session(options) as session:
-        place = locate(session.client, session.hosts, url)
-        headers = {"Range": "bytes=0-511"}
-        with session.client.get_or_without(place.link, headers, anonymous=place.anonymous) as response:
-            try:
-                head = response.raw.read(512, decode_content=False)
-            except NETWORK_ERRORS as error:
-                raise explain(error, url) from error
-            if response.status_code not in {200, 206}:
-                raise direct.refusal(place.link, response)
-    with no_model_is_a_refusal():
-        sniff(head, name)
+def read_start(session: Session, place: Located, count: int) -> bytes:
+    """The first bytes of a file, at most so many. Raises TransferError; Transient when a retry may help."""
+    headers = {"Range": f"bytes=0-{count - 1}"}
+    with session.client.get_or_without(place.link, headers, anonymous=place.anonymous) as response:
+        if response.status_code not in {200, 206}:
+            raise direct.refusal(place.link, response)
+        try:
+            return response.raw.read(count, decode_content=False)
+        except NETWORK_ERRORS as error:
+            raise explain(error, place.facts.url) from error
 
 
 def probe_all(

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from downloads.configured_hosts import configured_hosts
-from downloads.models import DownloadHistory, FileStatus
+from downloads.models import ENDED_FILES, DownloadHistory
 
-ENDED_FILES = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
 LONGEST = 900.0  # seconds; a host that asks for more is asked again after that
 
 _lock = threading.Lock()

@@ -8,11 +8,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from downloads.models import DownloadFile, DownloadHistory, FileStatus
+from downloads.models import ENDED_FILES, DownloadFile, DownloadHistory, FileStatus
 from downloads.transfer import Facts, Fence, Stopped, TransferError
 from downloads.worker.db_retry import while_locked
-
-DONE = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
 
 
 class InstallState:
@@ -42,7 +40,7 @@ class InstallState:
     def totals(self) -> dict[str, int]:
         self.row.bytes_done = sum(file.bytes_done for file in self.files)
         self.row.bytes_total = sum(max(file.bytes_total, file.bytes_done) for file in self.files)
-        self.row.files_completed = sum(file.status in DONE for file in self.files)
+        self.row.files_completed = sum(file.status in ENDED_FILES for file in self.files)
         return {name: getattr(self.row, name) for name in ("bytes_done", "bytes_total", "files_completed")}
 
     # --- writes, two statements however many files changed -------------------------------------------------------

@@ -41,10 +41,10 @@ class Lease:
         threading.Thread(target=self._keep, name="lease", daemon=True).start()
 
     @classmethod
-    def take(cls) -> Lease | None:
-        """None while another holds it. Raises DatabaseError."""
+    def take(cls, own: str = "") -> Lease | None:
+        """None while another holds it, unless that one goes by the name ``own``: it is dead. Raises DatabaseError."""
         sent = _now()
-        row = WorkerLease.take(f"{heartbeat.NAME}-{uuid4().hex[:8]}")
+        row = WorkerLease.take(f"{own or heartbeat.NAME}-{uuid4().hex[:8]}", own)
         return cls(row, sent) if row else None
 
     def holds(self) -> bool:

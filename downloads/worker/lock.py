@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from downloads.transfer import UNFENCED, Fence
+from downloads.transfer.part.journal import boot_id
 from downloads.worker.lease import Lease, answered_within
 from volumes.locks import FileLock
 
@@ -24,11 +27,11 @@ def worker_lock() -> Iterator[Fence | None]:
 
     A lock file in the data directory; on PostgreSQL a lease, which works across machines.
     """
+    lock = FileLock(settings.DATA_DIR / "worker.lock")
     if connection.vendor == "postgresql":
-        with _leased() as fence:
+        with _leased(lock) as fence:
             yield fence
         return
-    lock = FileLock(settings.DATA_DIR / "worker.lock")
     held = lock.take()
     try:
         yield UNFENCED if held else None
@@ -37,14 +40,34 @@ def worker_lock() -> Iterator[Fence | None]:
 
 
 @contextmanager
-def _leased() -> Iterator[Fence | None]:
+def _leased(lock: FileLock) -> Iterator[Fence | None]:
     with answered_within(STATEMENT_SECONDS):
-        lease = Lease.take()
+        lease = None
         try:
+            lease = Lease.take(_name_of_all_holders(lock))
             yield lease.fence if lease else None
         finally:
             if lease:
                 _give_back(lease)
+            lock.release()
+
+
+def _name_of_all_holders(lock: FileLock) -> str:
+    """What all holders of this file's lock have in common since the machine was started; "" where nobody can say.
+
+    Whoever has it in hands knows that the others are dead: the kernel gave it back, whatever process numbers say in
+    one container and the next.
+    """
+    try:
+        if not lock.take() or lock.without_flock:
+            return ""
+        boot, inode = boot_id(), lock.path.stat().st_ino
+        name = lock.path.read_text() or uuid4().hex  # a copy of the folder has another inode
+        lock.path.write_text(name)
+    except OSError as error:
+        log.debug("The lease of an earlier worker is waited for: %s", error)
+        return ""
+    return hashlib.sha256(f"{boot} {inode} {name}".encode()).hexdigest()[:32] if boot else ""
 
 
 def _give_back(lease: Lease) -> None:

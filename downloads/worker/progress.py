@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError
 from activity.database_clock import database_now
 from activity.events import broadcast
 from activity.socket_messages import ProgressNews
-from downloads.models import LOOK_AHEAD, DownloadFile, DownloadHistory, FileStatus, Status
+from downloads.models import ENDED_FILES, LOOK_AHEAD, DownloadFile, DownloadHistory, FileStatus, Status
 from downloads.transfer import Progress, Throughput
 from downloads.worker import heartbeat, host_pauses
 from downloads.worker.consumer import stopping
@@ -118,7 +118,7 @@ class InstallProgress:
         if wait < LONG_PAUSE or now - self._looked < LOOK_INTERVAL:
             return False
         self._looked = now
-        urls = [file.url for file in self.state.files if file.status not in host_pauses.ENDED_FILES]
+        urls = [file.url for file in self.state.files if file.status not in ENDED_FILES]
         if len({host_pauses.host_of(url) for url in urls}) != 1:
             return False  # nobody knows which of them asked for it
         host_pauses.note(urls[0], wait)

@@ -9,7 +9,7 @@ from django.db import transaction
 from downloads.inventory import scan
 from downloads.inventory.destinations import Destinations
 from downloads.inventory.knowledge import HERE, Knowledge
-from downloads.models import DownloadFile, DownloadHistory, FileStatus
+from downloads.models import ENDED_FILES, DownloadFile, DownloadHistory, FileStatus
 from downloads.transfer import (
     UNFENCED,
     Fence,
@@ -24,7 +24,6 @@ from downloads.transfer import (
 )
 
 log = logging.getLogger(__name__)
-DONE = frozenset({FileStatus.COMPLETED, FileStatus.SKIPPED})
 
 
 def take_from_earlier_workers(fence: Fence) -> None:
@@ -56,7 +55,7 @@ def take_stock(row: DownloadHistory, fence: Fence = UNFENCED) -> int:
     scan.forget()
     knowledge = Knowledge.gather(file.url for file in files)
     for file in files:
-        if file.status in DONE:
+        if file.status in ENDED_FILES:
             continue
         if _is_published(row, file, knowledge):
             file.status, file.bytes_done = FileStatus.COMPLETED, knowledge.bytes_here(file.path)
@@ -67,7 +66,7 @@ def take_stock(row: DownloadHistory, fence: Fence = UNFENCED) -> int:
         file.speed, file.connections = 0, 0
     done = sum(file.bytes_done for file in files)
     with transaction.atomic():
-        if row.own().update(bytes_done=done, files_completed=sum(file.status in DONE for file in files)):
+        if row.own().update(bytes_done=done, files_completed=sum(file.status in ENDED_FILES for file in files)):
             DownloadFile.store_all(files)
     return done
 

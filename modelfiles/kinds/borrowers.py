@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from modelfiles.kinds.loras import is_adapter_name
 from modelfiles.kinds.names import Names
-from modelfiles.kinds.rules import Kind, first_that_fits, rules_of
+from modelfiles.kinds.rules import OF_UNET, Kind, first_that_fits, rules_of
 
 PREFIXES = ("", "module.", "model.", "unet.")
 
@@ -24,9 +24,9 @@ RULES = (
     _ipadapter("", "image_proj", "ip_adapter"),
     _ipadapter("flux", "ip_adapter_proj_model"),
     _photomaker("sdxl", "id_encoder", "lora_weights"),
-    _motion("", "down_blocks.*.motion_modules", but_not=_WHOLE_UNET),
-    _motion("", "up_blocks.*.motion_modules", but_not=_WHOLE_UNET),
-    _motion("", "down_blocks.*.temporal_attentions", but_not=_WHOLE_UNET),
+    _motion(OF_UNET, "down_blocks.*.motion_modules", but_not=_WHOLE_UNET),
+    _motion(OF_UNET, "up_blocks.*.motion_modules", but_not=_WHOLE_UNET),
+    _motion(OF_UNET, "down_blocks.*.temporal_attentions", but_not=_WHOLE_UNET),
     _gligen("sd1", "position_net", but_not=_WHOLE_UNET),
     _style("flux", "redux_down"),
     _style("sd1", "style_embedding"),
@@ -41,7 +41,6 @@ RULES = (
     _patch("ltx2", "attention_pooler.query_tokens"),
     _patch("wan2.1", "audio_proj.proj1", but_not=("head.modulation", "condition_embedder")),
 )
-
 
 # Whole checkpoints by their keys, and loaded as something else.
 BEFORE_CHECKPOINTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelfiles.kinds.names import Names
-from modelfiles.kinds.rules import Kind, first_that_fits, rules_of
+from modelfiles.kinds.rules import OF_UNET, Kind, first_that_fits, rules_of
 from modelfiles.kinds.unet import unet_base
 
 PREFIXES = ("", "control_model.", "controlnet.", "module.")
@@ -15,8 +15,8 @@ RULES = (
     _controlnet("hunyuan_dit", "after_proj_list.*"),
     _controlnet("sdxl", "lora_controlnet", "label_emb"),
     _controlnet("", "lora_controlnet"),
-    _controlnet("?", "controlnet_cond_embedding.conv_in"),
-    _controlnet("?", "controlnet_down_blocks.*", "controlnet_mid_block"),
+    _controlnet(OF_UNET, "controlnet_cond_embedding.conv_in"),
+    _controlnet(OF_UNET, "controlnet_down_blocks.*", "controlnet_mid_block"),
     _controlnet("flux", "controlnet_blocks.*", "double_blocks.*.img_attn"),
     _controlnet("sd3", "controlnet_blocks.*", "pos_embed_input.proj"),
     _controlnet("qwen_image", "controlnet_blocks.*", "transformer_blocks.*.img_mlp.net"),
@@ -25,11 +25,11 @@ RULES = (
     _controlnet("", "controlnet_blocks.*"),
     _controlnet("qwen_image", "control_blocks.*.after_proj", "control_img_in"),
     _controlnet("cosmos", "control_blocks.*", "patch_embed_base"),
-    _controlnet("?", "zero_convs.*.*"),
+    _controlnet(OF_UNET, "zero_convs.*.*"),
     # A T2I adapter takes blocks of 8 pixels (of 16 for SDXL) as channels, of one colour or three.
     *(
-        _controlnet(base, f"{below}body.*", length=(f"{below}conv_in.weight", 1, channels))
-        for below in ("adapter.", "")
+        _controlnet(base, f"{body}.*.{block}", length=(f"{conv_in}.weight", 1, channels))
+        for body, block, conv_in in (("adapter.body", "resnets", "adapter.conv_in"), ("body", "block1", "conv_in"))
         for base, channels in (("sd1", 64), ("sd1", 192), ("sdxl", 256), ("sdxl", 768))
     ),
     _controlnet("", "adapter.body.*.resnets"),
@@ -45,5 +45,5 @@ def find(names: Names) -> Kind | None:
         return Kind("controlnet", "sdxl", "the header has lllite_unet keys")
     for prefix in PREFIXES:
         if found := first_that_fits(RULES, names, (prefix,)):
-            return replace(found, base_model=unet_base(names, prefix)) if found.base_model == "?" else found
+            return replace(found, base_model=unet_base(names, prefix)) if found.base_model == OF_UNET else found
     return None

@@ -32,6 +32,14 @@ def refused(header: Header) -> str:
     return ""
 
 
+def before_vocabulary(so_far: Header) -> Kind | None:
+    """The names of its tensors stand behind megabytes of vocabulary, and could say nothing else."""
+    if refused(so_far):
+        return None
+    found = by_metadata(so_far)
+    return found if found and found.kind == "text_encoder" else None
+
+
 def by_metadata(header: Header) -> Kind | None:
     architecture = header.metadata.get(ARCHITECTURE, "")
     if architecture in _SEES or header.metadata.get(TYPE) in _SEES:

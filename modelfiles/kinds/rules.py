@@ -8,6 +8,8 @@ from functools import partial
 
 from modelfiles.kinds.names import Names
 
+OF_UNET = "?"  # in a row, for a base model that the widths of its U-Net show
+
 
 @dataclass(frozen=True)
 class Kind:

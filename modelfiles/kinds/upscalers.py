@@ -13,6 +13,17 @@ PREFIXES = ("", "module.", "model.", "params.", "params_ema.", "flownet.", "modu
 _upscale, _latent = rules_of("upscale_model"), rules_of("latent_upscale_model")
 _frames, _flow, _geometry = rules_of("frame_interpolation"), rules_of("optical_flow"), rules_of("geometry_estimation")
 
+ARCHITECTURES = (
+    *(("model.*.sub.*.RDB1",), ("body.*.rdb1",), ("RRDB_trunk",), ("conv_first",), ("m_head", "m_tail")),
+    *(("residual_layer.*.residual_layer",), ("feats.*.lk",), ("feats.*.attn.f",), ("feats.*.safm",)),
+    *(("feats.*.layers.*.safm",), ("block_1.c1_r",), ("head", "body.*.body", "tail"), ("gblocks.*",)),
+    *(("sub_mean", "add_mean", "head"), ("intro", "ending"), ("B1.body.*", "fea_conv"), ("UFONE.*",)),
+    *(("encoder_level1.*", "patch_embed.proj"), ("HVE_block0",), ("body.*.body.*.dau_top",)),
+    *(("shallow_feat1",), ("layer1.blocks.*.conv3_19",), ("in_to_dim", "blocks.*.blocks.*")),
+    *(("unet1.conv1", "unet2.conv1"), ("body.*.estimator", "body.*.denoiser"), ("body.*.local_block",)),
+    *(("initial.cnn", "final_conv"), ("encoderlayer_0", "output_proj"), ("mid_block2", "final_res_block")),
+    *(("multiscale_encoder", "decoder_group.*"), ("to_feat", "to_img"), ("body.*.plk", "upsampler")),
+)
 LATENT_RULES = (
     _latent("ltxv", "post_upsample_res_blocks"),
     _latent("hunyuan_video_1.5", "blocks.*.block.*.conv", "conv_in"),
@@ -28,20 +39,7 @@ RULES = (
     _geometry("", "backbone.embeddings.patch_embeddings.projection", "head.scratch"),
     _geometry("", "points_head", "neck"),
     _geometry("", "backbone.blocks.*", "head.upsample_blocks"),
-    *(
-        _upscale("", *marks)
-        for marks in (
-            *(("model.*.sub.*.RDB1",), ("body.*.rdb1",), ("RRDB_trunk",), ("conv_first",), ("m_head", "m_tail")),
-            *(("residual_layer.*.residual_layer",), ("feats.*.lk",), ("feats.*.attn.f",), ("feats.*.safm",)),
-            *(("feats.*.layers.*.safm",), ("block_1.c1_r",), ("head", "body.*.body", "tail"), ("gblocks.*",)),
-            *(("sub_mean", "add_mean", "head"), ("intro", "ending"), ("B1.body.*", "fea_conv"), ("UFONE.*",)),
-            *(("encoder_level1.*", "patch_embed.proj"), ("HVE_block0",), ("body.*.body.*.dau_top",)),
-            *(("shallow_feat1",), ("layer1.blocks.*.conv3_19",), ("in_to_dim", "blocks.*.blocks.*")),
-            *(("unet1.conv1", "unet2.conv1"), ("body.*.estimator", "body.*.denoiser"), ("body.*.local_block",)),
-            *(("initial.cnn", "final_conv"), ("encoderlayer_0", "output_proj"), ("mid_block2", "final_res_block")),
-            *(("multiscale_encoder", "decoder_group.*"), ("to_feat", "to_img"), ("body.*.plk", "upsampler")),
-        )
-    ),
+    *(_upscale("", *marks) for marks in ARCHITECTURES),
 )
 
 

@@ -23,10 +23,30 @@ function showSelection() {
 }
 
 function sizesOf(chosen) {
-  const sum = (name) => size(chosen.reduce((bytes, box) => bytes + Number(box.dataset[name] || 0), 0));
   const isToInstall = chosen.some((box) => box.dataset.missing !== undefined);
   if (!isToInstall) return `frees ${size(bytesFreed(chosen))}`;
-  return sum("missing") === sum("bytes") ? `${sum("bytes")} to fetch` : `${sum("missing")} to fetch, ${sum("bytes")} in all`;
+  const [missing, bytes] = bytesToFetch(chosen).map(size);
+  return missing === bytes ? `${bytes} to fetch` : `${missing} to fetch, ${bytes} in all`;
+}
+
+// What is missing and what there is in all. A file that several of them need counts once: data-files has KEY:SIZE:MISSING.
+function bytesToFetch(chosen) {
+  const counted = new Set();
+  let missing = 0;
+  let bytes = 0;
+  for (const { dataset } of chosen) {
+    missing += Number(dataset.missing);
+    bytes += Number(dataset.bytes);
+    for (const file of dataset.files.split(" ").filter(Boolean)) {
+      const [key, fileBytes, fileMissing] = file.split(":");
+      if (counted.has(key)) {
+        missing -= Number(fileMissing);
+        bytes -= Number(fileBytes);
+      }
+      counted.add(key);
+    }
+  }
+  return [missing, bytes];
 }
 
 // As downloads/inventory/real_bytes.py: a file with several names is free when the last of them goes.

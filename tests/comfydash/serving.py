@@ -23,6 +23,7 @@ from comfydash.runtime_folder import RuntimeFolder
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90.0  # generous: the machine may be busy with other tests
 T = TypeVar("T")
+Server = TypeVar("Server", bound="Serve")
 
 
 def wait_for(what: Callable[[], T], seconds: float = START_SECONDS, name: str = "") -> T:
@@ -129,7 +130,7 @@ def serving(workspace: Path, *arguments: str, **environment: str) -> Iterator[Se
 
 
 @contextmanager
-def running(serve: Serve) -> Iterator[Serve]:
+def running(serve: Server) -> Iterator[Server]:
     """Whatever happens, nothing of it runs afterwards."""
     try:
         yield serve

@@ -76,6 +76,7 @@ def run(workspace: Path, *arguments: str, **options: Any) -> subprocess.Complete
     )
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_before_the_first_start_makes_what_it_needs(fresh: Path, command: tuple[str, ...]) -> None:
     done = run(fresh, *command)
@@ -83,6 +84,7 @@ def test_a_command_before_the_first_start_makes_what_it_needs(fresh: Path, comma
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_full_output_is_one_line(fresh: Path, command: tuple[str, ...]) -> None:
     run(fresh, "prune_activity")

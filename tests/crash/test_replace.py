@@ -20,7 +20,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield scene
 
 
-@pytest.mark.sampled(1, each="moment")
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("wish", ["force", "replace"])
 @pytest.mark.parametrize("moment", REPLACING, ids=[moment.name for moment in REPLACING])
 def test_old_bytes_are_never_given_out_as_the_new_ones(scene: Scene, moment: Moment, wish: str) -> None:

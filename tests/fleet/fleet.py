@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import requests
 
-from tests.comfydash.serving import ROOT, Serve, running, wait_for
+from tests.comfydash.serving import ROOT, running, wait_for
 from tests.fakehub import FakeHub, File
 from tests.fleet import ledger
 from tests.fleet.places import HERE, Host, Network, Place
@@ -68,8 +68,9 @@ class Fleet:
         self._unused = iter({f"P{number}": self._add_file(number, size) for number in range(installs)}.items())
         self.files: dict[str, File] = {}
         self.web_places = [self._place() for _ in range(webs)]
-        self.webs = [self._start_web(f"web-{number}", place) for number, place in enumerate(self.web_places)]
-        ledger.prepare(self.postgres.own_url)
+        self.webs: list[Web] = [self._start_web(f"web-{number}", place) for number, place in enumerate(self.web_places)]
+        if webs:  # else there are no tables yet
+            ledger.prepare(self.postgres.own_url)
         self.workers = [Worker(self, f"worker-{number}", self._place()) for number in range(workers)]
         self.transfers.addresses = {w.place.address: w.name for w in self.workers if isinstance(w.place, Host)}
 
@@ -92,7 +93,7 @@ class Fleet:
             presets.write(PRESET.format(id=f"P{number}", name=f"P{number}.safetensors", url=file.url))
         return file
 
-    def _start_web(self, name: str, place: Place) -> Serve:
+    def _start_web(self, name: str, place: Place) -> Web:
         variables = self.environment(name, self.postgres.url)
         web = Web(place, ROOT, self.workspace, "--no-worker", "--host", place.address, **variables)
         self._parts.enter_context(running(web))
@@ -118,6 +119,15 @@ class Fleet:
             }
         )
 
+    def enter(self, part: contextlib.AbstractContextManager[Web]) -> Web:
+        """It ends with the fleet."""
+        return self._parts.enter_context(part)
+
+    def begin_files(self, installs: int) -> list[str]:
+        self.files = dict(itertools.islice(self._unused, installs))
+        assert len(self.files) == installs, "more stories than presets were made for"
+        return list(self.files)
+
     def begin(self, installs: int = 3) -> list[str]:
         """A story of its own: the names of its presets. Nobody works, nothing is queued, everything is well."""
         for worker in self.workers:
@@ -130,9 +140,7 @@ class Fleet:
         ledger.do(self.postgres.own_url, "UPDATE worker_lease SET holder = ''")
         ledger.do(self.postgres.own_url, "DELETE FROM worker")
         ledger.do(self.postgres.own_url, "DELETE FROM fleet_ledger")
-        self.files = dict(itertools.islice(self._unused, installs))
-        assert len(self.files) == installs, "more stories than presets were made for"
-        return list(self.files)
+        return self.begin_files(installs)
 
     def start(self, **variables: str) -> None:
         for worker in self.workers:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from tests.comfydash.serving import wait_for
 from tests.fakehub import FakeHub
 from tests.fakehub.faults import Asked
 
@@ -66,8 +67,19 @@ def entries(url: str) -> list[Entry]:
 
 
 def rows(url: str, question: str, *values: object) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url, autocommit=True) as database:
-        return database.execute(question, values).fetchall()
+    """Asked again while PostgreSQL is restarted."""
+    answers: list[list[tuple[Any, ...]]] = []
+
+    def answered() -> bool:
+        try:
+            with psycopg.connect(url, autocommit=True) as database:
+                answers.append(database.execute(question, values).fetchall())
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    wait_for(answered, name="PostgreSQL answers")
+    return answers[0]
 
 
 def foreign_writes(written: list[Entry], workers: set[str]) -> list[str]:

@@ -32,14 +32,14 @@ class Page:
         )
         return opened
 
-    def hear(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """The next message of a kind with these fields."""
+    def hear(self, *kinds: str, **fields: Any) -> dict[str, Any]:
+        """The next message of these kinds with these fields. Those that a busy machine could not send are left out."""
 
         def heard() -> dict[str, Any] | None:
             message = self._next()
-            return message if message.get("type") == kind and fields.items() <= message.items() else None
+            return message if message.get("type") in kinds and fields.items() <= message.items() else None
 
-        found = wait_for(heard, SECONDS, f"the page hears {kind}")
+        found = wait_for(heard, SECONDS, f"the page hears {kinds}")
         assert found
         return found
 

@@ -78,9 +78,11 @@ def test_a_worker_whose_clock_is_off_works_and_is_followed_as_any_other(
     off, right = fleet.workers
     clock.set(seconds)
     off.start(**clock.variables)
+    fleet.hub.total_speed = 3_000_000
     with Page(fleet) as page:
         fleet.install(one)
-        page.hear("download_complete", preset_id=one)
+        page.hear("download_progress", "download_complete", preset_id=one)
+    fleet.wait_for_status(one, "completed")
     assert fleet.ask("GET", f"/presets/{one}")["status"] == "installed"
     assert fetched(fleet, one) == fleet.files[one].size
 

@@ -130,11 +130,12 @@ def test_a_page_of_a_web_that_was_cut_off_hears_again_and_that_of_the_other_alwa
     one, two, three = fleet.files
     web = host(fleet.web_places[1])
     fleet.start()
+    fleet.hub.total_speed = 3_000_000
     with Page(fleet, web=0) as first, Page(fleet, web=1) as second:
         network.unplug(web)
         try:
             fleet.install(one)
-            first.hear("download_complete", preset_id=one)
+            first.hear("download_progress", "download_complete", preset_id=one)
         finally:
             network.plug(web)
         fleet.install(two, three)

@@ -68,6 +68,29 @@ def test_a_worker_that_froze_right_before_the_rename_publishes_nothing_and_write
     assert is_well(fleet)
 
 
+def test_a_worker_that_was_killed_takes_its_own_lease_back_at_once_and_nobody_else_does(fleet):
+    """Long before it would run out."""
+    one = next(iter(fleet.files))
+    for_ages = {"COMFYDASH_LEASE_SECONDS": str(100 * SECONDS)}
+    first, second = fleet.workers
+    fleet.hub.total_speed = 300_000
+    first.start(**for_ages)
+    fleet.install(*fleet.files)
+    fleet.wait_for_bytes(one)
+    before = len(fleet.takings())
+    first.kill()
+    known = len(fleet.rows("SELECT 1 FROM worker"))
+    second.start(**for_ages)
+    wait_for(lambda: len(fleet.rows("SELECT 1 FROM worker")) > known, SECONDS, "the second one looks")
+    assert fleet.row(one)["status"] == "downloading"
+
+    first.start(**for_ages)
+    fleet.wait_for_status(one, "failed")
+    assert fleet.row(one)["reason"] == "interrupted"
+    assert fleet.takings()[before] == first.name
+    assert is_well(fleet)
+
+
 def test_an_install_that_was_just_claimed_outlives_a_restart_of_postgresql(fleet):
     one = next(iter(fleet.files))
     first = fleet.workers[0]

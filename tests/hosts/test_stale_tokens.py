@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from downloads.transfer import Facts, Options, TransferError, probe, probe_all
-from downloads.transfer.locate import peek
 from hosts import stale_tokens
 from tests.downloads.transfer.conftest import Bringer, quick
 from tests.fakehub import FakeHub, safetensors_bytes
@@ -32,7 +31,6 @@ def test_a_public_file_arrives_whatever_the_hub_says_of_the_token(
     brought = bring(file, token="hf_stale")
     assert brought.published, brought.refusal
     assert "not valid" in brought.published.warnings[0]
-    peek(file.url, quick(hub, token="hf_stale"), MODEL)
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,13 @@ def test_a_text_encoder_in_gguf_is_known_before_its_vocabulary_has_arrived() -> 
     assert (found.kind, found.why) == ("text_encoder", "its architecture is qwen2vl")
 
 
+def test_an_adapter_in_gguf_is_none_of_them_whatever_has_arrived() -> None:
+    metadata = {"general.architecture": "llama", "general.type": "adapter"}
+    start = gguf_start(metadata, "blk.0.attn_q.weight", vocabulary=10_000)
+    answers = [kind_of_start(start[:arrived], 10**9) for arrived in (4, 30, 60, 90, 5000, len(start))]
+    assert not any(isinstance(answer, Kind) and answer.kind != "unknown" for answer in answers)
+
+
 def test_a_diffusion_model_in_gguf_waits_for_its_names() -> None:
     start = gguf_start({"general.architecture": "flux"}, test_diffusion_models.FLUX)
     assert isinstance(kind_of_start(start[:-10], 10**9), NeedsBytes)
@@ -113,11 +120,11 @@ LONG_VOCABULARY = struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", 9, 0, 10**8)
 NOT_JUDGED = {
     "a page": (
         b"<html><body>",
-        "The file is a web page, not a model. Open its address in a browser to see what the host says",
+        "it is a web page, not a model. Open its address in a browser to see what the host says",
     ),
     "a pickle": (
         b"PK\x03\x04" + bytes(50),
-        "The file is a PyTorch file, which has to be run to be read",
+        "it is a PyTorch file, which has to be run to be read",
     ),
     "a header of 90 MB": (struct.pack("<Q", 90_000_000) + b'{"a', "its header is larger than 16 MB"),
     "a vocabulary of 100 MB": (

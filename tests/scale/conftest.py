@@ -3,109 +3,51 @@
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-import socket
 import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from tests.comfydash.serving import wait_for
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_for_port(port: int, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-def _wait_for_postgres(url: str) -> None:
-    """It takes connections before it has started up."""
-
-    def answers() -> bool:
-        try:
-            psycopg.connect(url).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    wait_for(answers, name="PostgreSQL")
-
-
-def _postgres_programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].parent if found else None
+from tests.comfydash.serving import ROOT
+from tests.fleet import postgresql, redis_server
+from tests.fleet.postgresql import PostgresServer
+from tests.fleet.redis_server import RedisServer
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """``postgres://…`` of an empty server; a test makes databases of its own in it."""
-    programs = _postgres_programs()
-    if programs is None:
+    if postgresql.programs() is None:
         pytest.skip("no PostgreSQL server here: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="comfydash-postgres-"))
-    as_user: dict[str, Any] = {}
-    if os.getuid() == 0:  # the server refuses to run as root
-        account = pwd.getpwnam("postgres")
-        os.chown(folder, account.pw_uid, account.pw_gid)
-        as_user = {"user": account.pw_uid, "group": account.pw_gid}
-    data, port = folder / "data", _free_port()
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"],
-        check=True,
-        capture_output=True,
-        cwd=folder,
-        **as_user,
-    )
-    server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-p", str(port), "-k", folder, "-h", "127.0.0.1", "-F"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-        **as_user,
-    )
-    try:
-        _wait_for_port(port)
-        _wait_for_postgres(f"postgres://postgres@127.0.0.1:{port}/postgres")
-        yield f"postgres://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        server.terminate()
-        server.wait(20)
-        shutil.rmtree(folder, ignore_errors=True)
+    with PostgresServer(durable=False) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def tables(postgres_url: str) -> str:
+    """The name of a database with tables and nothing in them, to make others from without migrating each."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE tables")
+    url = f"{postgres_url.rpartition('/')[0]}/tables"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("COMFYDASH_", "DJANGO_"))}
+    with tempfile.TemporaryDirectory() as workspace:
+        subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), "migrate"],
+            env=clean | {"DATABASE_URL": url, "COMFYDASH_WORKSPACE": workspace},
+            check=True,
+            capture_output=True,
+        )
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DELETE FROM settings")  # key and folders of who made the tables
+    return "tables"
 
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    if not shutil.which("redis-server"):
+    if redis_server.program() is None:
         pytest.skip("no redis-server here: apt-get install redis-server")
-    port = _free_port()
-    server = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=tempfile.gettempdir(),
-    )
-    try:
-        _wait_for_port(port)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(20)
+    with RedisServer() as server:
+        yield server.url

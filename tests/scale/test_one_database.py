@@ -76,14 +76,24 @@ class Machines:
             shutil.rmtree(RuntimeFolder(data).path, ignore_errors=True)
 
 
-@pytest.fixture
-def machines(postgres_url: str, tmp_path: Path) -> Iterator[Machines]:
+def machines_on(postgres_url: str, folder: Path, template: str) -> Iterator[Machines]:
     name = f"fleet_{secrets.token_hex(4)}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    machines = Machines(tmp_path, f"{postgres_url.rpartition('/')[0]}/{name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    machines = Machines(folder, f"{postgres_url.rpartition('/')[0]}/{name}")
     yield machines
     machines.end()
+
+
+@pytest.fixture
+def machines(postgres_url: str, tables: str, tmp_path: Path) -> Iterator[Machines]:
+    yield from machines_on(postgres_url, tmp_path, tables)
+
+
+@pytest.fixture
+def first_machines(postgres_url: str, tmp_path: Path) -> Iterator[Machines]:
+    """On a database without tables."""
+    yield from machines_on(postgres_url, tmp_path, "template1")
 
 
 def refused(serve: Serve) -> str:
@@ -94,9 +104,9 @@ def refused(serve: Serve) -> str:
 # --- The start ------------------------------------------------------------------------------------------------------
 
 
-def test_five_that_start_together_on_an_empty_database_all_come_up(machines: Machines) -> None:
-    webs = [machines.web(f"web{number}") for number in range(2)]
-    workers = [machines.start(f"worker{number}", "--no-web") for number in range(3)]
+def test_five_that_start_together_on_an_empty_database_all_come_up(first_machines: Machines) -> None:
+    webs = [first_machines.web(f"web{number}") for number in range(2)]
+    workers = [first_machines.start(f"worker{number}", "--no-web") for number in range(3)]
     for serve in webs:
         assert serve.url
     for serve in workers:
@@ -106,10 +116,10 @@ def test_five_that_start_together_on_an_empty_database_all_come_up(machines: Mac
     assert [serve.process.poll() for serve in [*webs, *workers]] == [None] * 5
 
 
-def test_who_finds_the_tables_being_changed_waits_and_goes_on(machines: Machines) -> None:
-    with psycopg.connect(machines.database, application_name="comfydash on elsewhere") as holder:
+def test_who_finds_the_tables_being_changed_waits_and_goes_on(first_machines: Machines) -> None:
+    with psycopg.connect(first_machines.database, application_name="comfydash on elsewhere") as holder:
         holder.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        web = machines.web("web")
+        web = first_machines.web("web")
         web.wait_for_line("comfydash on elsewhere brings the tables up to date; this waits for it.")
         assert not [line for line in web.lines if "ready: " in line]
         holder.rollback()

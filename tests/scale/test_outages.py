@@ -76,6 +76,7 @@ def silent_beats(dash: Serve) -> int:
     return dash.output.count("The database did not answer for a page")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("trouble", ["cut", "hang", "strand"])
 def test_an_open_page_hears_again_when_the_database_is_back(dash: Serve, proxy: TcpProxy, trouble: str) -> None:
     """For longer than two heartbeats, or (stranded) for good on the connections of that moment."""

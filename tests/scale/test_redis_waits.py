@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 from websockets.sync.client import ClientConnection, connect
@@ -23,7 +21,8 @@ from downloads.worker.redis_queue import RedisQueue
 from tests.comfydash.serving import Serve, serving, wait_for
 from tests.comfydash.stories.test_socket import CATALOGUE, KEY
 from tests.fakehub import FakeHub
-from tests.scale.conftest import _free_port, _wait_for_port
+from tests.fleet import redis_server
+from tests.fleet.redis_server import RedisServer
 from tests.scale.tcp_proxy import TcpProxy
 from values.kept import Kept
 
@@ -32,33 +31,12 @@ BEARER = {"Authorization": f"Bearer {KEY}"}
 MINUTE = 60  # seconds after which a wait counts as one without an end
 
 
-class RedisServer:
-    """One that a test may stop, kill and start again."""
-
-    def __init__(self) -> None:
-        self.port = _free_port()
-        self.start()
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=tempfile.gettempdir(),
-        )
-        _wait_for_port(self.port)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(20)
-
-
 @pytest.fixture(scope="module")
-def server(redis_url: str) -> Iterator[RedisServer]:  # redis_url skips where there is none
-    server = RedisServer()
-    yield server
-    server.process.send_signal(signal.SIGCONT)
-    server.kill()
+def server() -> Iterator[RedisServer]:
+    if redis_server.program() is None:
+        pytest.skip("no redis-server here: apt-get install redis-server")
+    with RedisServer() as server:
+        yield server
 
 
 @pytest.fixture
@@ -207,8 +185,8 @@ def start(proxy: TcpProxy, hub: FakeHub, tmp_path: Path) -> Iterator[Callable[..
     }
     opened: list[Any] = []
 
-    def run(*arguments: str) -> Serve:
-        context = serving(tmp_path, *arguments, **variables)
+    def run(*arguments: str, **more: str) -> Serve:
+        context = serving(tmp_path, *arguments, **variables | more)
         opened.append(context)
         serve = context.__enter__()
         assert serve.url
@@ -246,6 +224,7 @@ def hears_news_again(serve: Serve, opened: ClientConnection) -> bool:
         return False
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("trouble", ["hang", "stop", "kill"])
 def test_requests_are_answered_and_pages_beat_while_redis_is_away(
     start: Callable[..., Serve], proxy: TcpProxy, server: RedisServer, trouble: str
@@ -253,10 +232,7 @@ def test_requests_are_answered_and_pages_beat_while_redis_is_away(
     serve = start("--no-worker")
     away, back = {
         "hang": (proxy.hang, proxy.heal),
-        "stop": (
-            lambda: server.process.send_signal(signal.SIGSTOP),
-            lambda: server.process.send_signal(signal.SIGCONT),
-        ),
+        "stop": (server.stop, server.go_on),
         "kill": (server.kill, server.start),  # it comes back empty
     }[trouble]
     with page(serve) as opened:
@@ -277,11 +253,14 @@ def test_requests_are_answered_and_pages_beat_while_redis_is_away(
     assert serve.output.count("Redis does not answer") >= 1
 
 
+@pytest.mark.postgres
 def test_an_install_runs_to_its_end_while_redis_hangs(
-    start: Callable[..., Serve], proxy: TcpProxy, hub: FakeHub
+    start: Callable[..., Serve], proxy: TcpProxy, hub: FakeHub, postgres_url: str, tables: str
 ) -> None:
     """Asked for before Redis hangs, and asked for while it does; the worker is never replaced."""
-    serve = start()
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE redis_waits TEMPLATE {tables}")
+    serve = start(DATABASE_URL=f"{postgres_url.rpartition('/')[0]}/redis_waits")
     serve.wait_until_healthy()
     worker = serve.child("worker")
     file = hub.add_file("org/one", "one.safetensors", size=12_000_000)

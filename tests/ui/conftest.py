@@ -59,8 +59,18 @@ class Offers:
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, preset_id: str, name: str, *files: str, size: int = 300_000, repo: str = "", **facts: Any) -> str:
-        """A model with these files, each ``size`` bytes, in a repository of its own; answers its page's path."""
+    def add(
+        self,
+        preset_id: str,
+        name: str,
+        *files: str,
+        size: int = 300_000,
+        repo: str = "",
+        shared: list[dict[str, str]] | None = None,
+        **facts: Any,
+    ) -> str:
+        """A model with these files, each ``size`` bytes, in a repository of its own, and the ``shared`` ones of others;
+        answers its page's path."""
         repo = repo or f"org/{preset_id.lower()}"
         added = [
             self.hub.add_file(repo, path, size=size, seed=len(self.presets) * 10 + number, **facts)
@@ -71,7 +81,7 @@ class Offers:
             "category": "Image Generation",
             "type": "image",
             "description": f"{name} for the stories",
-            "files": [{"path": file.path, "url": file.url, "size": f"{size}B"} for file in added],
+            "files": [{"path": file.path, "url": file.url, "size": f"{size}B"} for file in added] + (shared or []),
             "tags": ["story"],
         }
         self.write()

@@ -143,6 +143,7 @@ def look(visit: Visit, hub: FakeHub, filled: dict[str, bool]) -> Visit:
     return visit
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.replace(WORD, "WORD").replace(FILE, "FILE"))
 def test_no_page_is_wider_than_its_window(look: Visit, path: str) -> None:
     page = look(path)
@@ -151,6 +152,7 @@ def test_no_page_is_wider_than_its_window(look: Visit, path: str) -> None:
         assert overhang(page) <= 0, width
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("path", RECORDS)
 def test_no_record_of_the_admin_is_wider_than_its_window_or_cut(look: Visit, path: str) -> None:
     page = look(path)

@@ -207,13 +207,14 @@ def test_several_are_installed_and_uninstalled_at_once(visit: Visit, offers: Off
     offers.add(
         "BUNDLEA", "Bundle one", "loras/bundle-a.safetensors", "vae/bundle-shared.safetensors", repo="org/bundle"
     )
-    offers.add("BUNDLEB", "Bundle two", "loras/bundle-b.safetensors", repo="org/bundle")
+    shared = offers.presets["BUNDLEA"]["files"][1:]
+    offers.add("BUNDLEB", "Bundle two", "loras/bundle-b.safetensors", repo="org/bundle", shared=shared)
     page = visit("/models/?q=bundle")
     page.get_by_label("Select Bundle one").check()
     page.get_by_label("Select Bundle two").check()
     bar = page.locator("#selection")
     expect(bar).to_contain_text("2 selected")
-    expect(bar).to_contain_text("900 kB to fetch")
+    expect(bar).to_contain_text("900 kB to fetch")  # what both need is fetched once
     bar.get_by_role("button", name="Install", exact=True).click()
     expect(state(page, "Bundle one")).to_have_text("Installed")
     expect(state(page, "Bundle two")).to_have_text("Installed")

@@ -18,7 +18,8 @@ from webclient.url_policy import masked
 class Command(BaseCommand):
     help = (
         "Ask every address of the catalogue: ok, gated, missing, html (a web page), size (the catalogue is off), "
-        "hash (changed since it was installed). Exit status 1 when a file cannot be had."
+        "hash (changed since it was installed), kind (its header says another folder). "
+        "Exit status 1 when a file cannot be had, or not for its folder."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
