@@ -137,7 +137,8 @@ def _check(file: Path, server: Server) -> None:
 def _openssl_sha256(file: Path, server: Server) -> float:
     """Seconds that OpenSSL takes for SHA-256; also the check that the right bytes arrived."""
     started = time.monotonic()
-    said = subprocess.run(["openssl", "dgst", "-r", "-sha256", file], check=False, capture_output=True, text=True).stdout
+    command = ["openssl", "dgst", "-r", "-sha256", str(file)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True).stdout
     seconds = time.monotonic() - started
     if not said.startswith(server.sha256):
         raise WrongBytes(f"{file} arrived with wrong bytes")
