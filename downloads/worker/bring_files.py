@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 
 from downloads.file_records import ModelFile
@@ -34,6 +34,7 @@ from downloads.transfer_options import OptionsOfNow
 from downloads.worker import heartbeat
 from downloads.worker.ask_hosts import worst_of
 from downloads.worker.install_state import InstallState
+from downloads.worker.misplaced import misplaced
 from downloads.worker.name_files import Asking, name_files
 from downloads.worker.progress import InstallProgress
 from downloads.worker.reconcile import bytes_kept
@@ -154,7 +155,9 @@ class Bringing:
         def work() -> Published:
             try:
                 place.check()
-                return fetch(wanted, options, tick, facts, publish=hand_over, session=self.session)
+                published = fetch(wanted, options, tick, facts, publish=hand_over, session=self.session)
+                said = misplaced(file.path, place, published.size)
+                return replace(published, warnings=(*published.warnings, said)) if said else published
             finally:
                 self._news.put(running)
 
