@@ -28,9 +28,7 @@ def warnings_of(hub, path: str, names: str) -> list[str]:
 
 def test_a_checkpoint_among_loras_is_said(hub, models):
     (said,) = warnings_of(hub, "loras/a.sft", CHECKPOINT)
-    assert said.startswith(
-        "loras/one.safetensors is in a folder where ComfyUI does not look for it: it is a checkpoint"
-    )
+    assert said.startswith("loras/a.sft is in a folder where ComfyUI does not look for it: it is a checkpoint")
     assert "those belong into checkpoints" in said
 
 
