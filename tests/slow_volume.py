@@ -20,6 +20,7 @@ from pathlib import Path
 
 MOST_WRITTEN = 1 << 20  # bytes of one write
 THREADS = 4
+CATCHES_UP = 0.1  # seconds that a busy machine may keep the disk waiting before they are lost
 ROOT = 1
 WRITEBACK_CACHE, BIG_WRITES, MAX_PAGES = 1 << 16, 1 << 5, 1 << 22  # FUSE_INIT flags
 HAS_SIZE, HAS_MTIME = 1 << 3, 1 << 5  # FATTR flags
@@ -197,7 +198,7 @@ class SlowVolume:
         self.gate.wait()
         with self._disk:
             now = time.monotonic()
-            self._free_at = max(self._free_at, now - 0.02) + size / self.rate
+            self._free_at = max(self._free_at, now - CATCHES_UP) + size / self.rate
             time.sleep(max(0.0, self._free_at - now))
             count = os.pwrite(handle, body[40 : 40 + size], offset)
             self.written += count

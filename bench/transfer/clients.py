@@ -17,7 +17,7 @@ NAME = "model.safetensors"
 class Client:
     """command takes the server's address, the repository's file URL and a folder; the file is NAME in it.
 
-    verifies: it compares SHA-256 itself. Otherwise sha256sum runs afterwards and is counted.
+    verifies: it compares SHA-256 itself. Otherwise OpenSSL hashes afterwards and is counted.
     timed: it prints its seconds itself (a program that starts an interpreter first would pay for that).
     """
 

@@ -117,9 +117,9 @@ class Serve:
             env=clean | {"COMFYDASH_WORKSPACE": str(self.workspace)},
             capture_output=True,
             text=True,
-            check=True,
             timeout=START_SECONDS,
         )
+        assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout
 
 

@@ -29,7 +29,7 @@ LINKS_LAST_SECONDS = 100  # less than the clocks are off
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with Fleet(tmp_path_factory.mktemp("fleet"), installs=15, with_redis=True) as fleet:
+    with Fleet(tmp_path_factory.mktemp("fleet"), installs=60, with_redis=True) as fleet:
         fleet.hub.link_seconds = LINKS_LAST_SECONDS
         yield fleet
 

@@ -34,7 +34,7 @@ def network() -> Iterator[Network]:
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory, network: Network) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    with Fleet(folder, installs=18, webs=2, with_redis=True, network=network) as fleet:
+    with Fleet(folder, installs=60, webs=2, with_redis=True, network=network) as fleet:
         yield fleet
 
 

@@ -22,7 +22,7 @@ OUTLIVES = {"COMFYDASH_LEASE_SECONDS": "30"}  # a restart of the database on a b
 
 @pytest.fixture(scope="module")
 def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with Fleet(tmp_path_factory.mktemp("fleet"), installs=21) as fleet:
+    with Fleet(tmp_path_factory.mktemp("fleet"), installs=60) as fleet:
         yield fleet
 
 
