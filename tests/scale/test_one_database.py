@@ -22,7 +22,7 @@ from comfydash.runtime_folder import RuntimeFolder
 from comfydash.shared_workspace import MARKER
 from tests.comfydash.serving import ROOT, Serve, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.sampled(8, of="one database")]
 KEY = secrets.token_hex(32)
 PASSWORD = "correct horse battery"
 LIMIT = 60  # seconds
