@@ -97,9 +97,10 @@ class QueueNews(TypedDict):
 
 
 class ProgressNews(TypedDict):
-    """``total`` and ``downloaded`` of the install. The last four while it backs off; ``retry_in`` in seconds.
+    """``total``, ``downloaded`` and ``speed`` of the install; ``file`` is one of those that run, each in its turn.
 
-    ``error`` alone says that the disk is still writing what has arrived.
+    The last four while it backs off; ``retry_in`` in seconds. ``error`` alone says that the disk is
+    still writing what has arrived.
     """
 
     type: Literal["download_progress"]
@@ -112,6 +113,7 @@ class ProgressNews(TypedDict):
     total: int
     file_downloaded: int
     file_total: int
+    file_speed: int
     speed: int
     eta_seconds: int | None
     files_completed: int

@@ -1,6 +1,6 @@
 """All measurements one after the other, or the ones named.
 
-python -m bench [dashboard] [queue] [crowd] [postgresql] [ui] [transfer] [workflows] [comfyui] [soak]
+python -m bench [dashboard] [queue] [wake_up] [crowd] [postgresql] [ui] [transfer] [workflows] [comfyui] [soak]
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import runpy
 import sys
 
-ALL = ("dashboard", "queue", "crowd", "postgresql", "ui", "transfer", "workflows", "comfyui", "soak")
+ALL = ("dashboard", "queue", "wake_up", "crowd", "postgresql", "ui", "transfer", "workflows", "comfyui", "soak")
 
 
 def main() -> int:

@@ -15,11 +15,11 @@ from django.db import DatabaseError
 from comfydash import env
 from comfydash.filesystem import file_system_type
 from comfydash.recovery import database
-from comfydash.runtime_folder import LONGEST_BASE
 from comfydash.schema import schema
 from downloads.inventory.extra_model_paths import extra_model_paths
 from settings_app import preferences
 from volumes.files import keeps_modes
+from volumes.runtime_folder import LONGEST_BASE
 from webclient import network_environment
 from webclient.networks import is_loopback
 

@@ -30,7 +30,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer
 
-from comfydash.runtime_folder import RuntimeFolder, UnsafeFolder
+from volumes.runtime_folder import RuntimeFolder, UnsafeFolder
 
 log = logging.getLogger(__name__)
 

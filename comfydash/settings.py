@@ -209,6 +209,7 @@ else:
         "filename": str(QUEUE_FILE),
         "journal_mode": SQLITE_JOURNAL_MODE,
         "timeout": 20,
+        "run_dir": env.text("COMFYDASH_RUN_DIR"),
     }
     CHANNEL_LAYERS = {
         "default": {

@@ -16,6 +16,8 @@ from downloads.transfer_options import transfer_options
 from webclient.url_policy import masked
 
 BOARD_PAGE = 25  # rows of each status
+FEW_FILES = 10  # of an install, all of which are at sight
+MOVING = frozenset({FileStatus.DOWNLOADING, FileStatus.RETRYING, FileStatus.VERIFYING})
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,15 @@ class Line:
 
     @property
     def phase(self) -> str:
-        """Writing, Verifying, or Retrying and which time, while a file does so; otherwise nothing."""
+        """Writing, Verifying, or Retrying and which time, while files do nothing else; otherwise nothing."""
         if self.row.status != Status.DOWNLOADING:
             return ""
-        states = {file.status for file in self.files}
-        if FileStatus.RETRYING in states or self.retry_in:
+        states = {file.status for file in self.files} & MOVING
+        if states == {FileStatus.RETRYING} or self.retry_in:
             return f"Retrying ({self.row.attempts}/{transfer_options().max_attempts})"
         if not self.speed and any(file.waits_for_disk for file in self.files):
             return "Writing"
-        return "Verifying" if FileStatus.VERIFYING in states else ""
+        return "Verifying" if FileStatus.VERIFYING in states and FileStatus.DOWNLOADING not in states else ""
 
     @property
     def retry_in(self) -> float:
@@ -60,6 +62,23 @@ class Line:
     def repository(self) -> str:
         """The page of the repository that refused: where a licence is accepted."""
         return repository_page(self.refused_url) if self.refused_url else ""
+
+    @property
+    def files_at_sight(self) -> list[DownloadFile]:
+        """All of a few; of many those that move or have failed."""
+        if self.row.files_total <= FEW_FILES:
+            return self.files
+        return [file for file in self.files if file.status in MOVING | {FileStatus.FAILED}]
+
+    @property
+    def files_folded(self) -> list[DownloadFile]:
+        """Those that a person may unfold."""
+        at_sight = {file.pk for file in self.files_at_sight}
+        return [file for file in self.files if file.pk not in at_sight]
+
+    @property
+    def files_out_of_sight(self) -> int:
+        return max(0, self.row.files_total - len(self.files_at_sight))
 
     @property
     def files_left_out(self) -> int:

@@ -8,8 +8,8 @@ from values.sizes import human_size
 
 
 def counted(count: int, noun: str) -> str:
-    """``1 file``, ``3 files``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    """``1 file``, ``3 files``, ``1,000 files``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def share_is(count: int, whole: int) -> str:

@@ -192,8 +192,13 @@ def undo_path(message: Message) -> str:
 
 
 @register.filter
+def counted(count: int, noun: str) -> str:
+    return counts.counted(count, noun)
+
+
+@register.filter
 def files_done(row: DownloadHistory) -> str:
-    return f"{row.files_completed} of {counts.counted(row.files_total, 'file')}"
+    return f"{row.files_completed:,} of {counts.counted(row.files_total, 'file')}"
 
 
 @register.filter
@@ -207,7 +212,7 @@ def pace(line: queue_page.Line) -> str:
 @register.filter
 def file_pace(file: DownloadFile, line: queue_page.Line) -> str:
     if file.status == FileStatus.RETRYING:
-        return pace(line)
+        return pace(line) if line.phase else "Retrying"
     if file.waits_for_disk:
         return "Writing"
     if file.status == FileStatus.VERIFYING:

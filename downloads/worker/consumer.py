@@ -11,6 +11,7 @@ from huey import RedisHuey, SqliteHuey
 from huey.consumer import Consumer
 
 from downloads.worker.redis_queue import RedisQueue
+from downloads.worker.sqlite_queue import SqliteQueue
 from volumes.files import make_private
 
 POLL_SECONDS = 0.3  # seconds between two looks for a signal: so much later a stop begins
@@ -37,13 +38,17 @@ def _remember(consumer: Consumer) -> Consumer:
 
 
 class SqliteWorkerHuey(SqliteHuey):
+    storage_class = SqliteQueue
+
     def __init__(self, *args: Any, **options: Any) -> None:
         with suppress(OSError):  # a volume without modes
             make_private(Path(options["filename"]), create=True)
         super().__init__(*args, **options)
 
     def create_consumer(self, **options: Any) -> Consumer:
-        return _remember(super().create_consumer(**options))
+        consumer = _remember(super().create_consumer(**options))
+        self.storage.work()
+        return consumer
 
 
 class RedisWorkerHuey(RedisHuey):

@@ -81,11 +81,15 @@ class InstallProgress:
                 error=progress.error,
             )
         self._speed.add(time.monotonic(), self.state.totals()["bytes_done"])
-        # A small file is over before its own speed means anything: together they are not faster than the install.
-        together = sum(file.speed for file in seen)
-        if len(seen) > 1 and together > max(0.0, self._speed.rate):
-            for file in seen:
-                file.speed *= max(0.0, self._speed.rate) / together
+        if len(seen) > 1:
+            self._share_speed(list(seen))
+
+    def _share_speed(self, files: list[DownloadFile]) -> None:
+        """A small file is over before its own speed means anything: together they are as fast as the install."""
+        speed = max(0.0, self._speed.rate)
+        together = sum(file.speed for file in files)
+        for file in files:
+            file.speed = speed * file.speed / together if together else speed / len(files)
 
     def _beat(self, seen: Seen) -> bool:
         """The progress write, which is also how pause and cancel are heard. A locked database fails no transfer."""
@@ -131,7 +135,7 @@ class InstallProgress:
             return
         self._told = now
         self._turn += 1
-        file, progress = list(seen.items())[self._turn % len(seen)]  # each in its turn, so that every bar moves
+        file, progress = _of_the_liveliest(seen, self._turn)
         totals = self.state.totals()
         left = totals["bytes_total"] - totals["bytes_done"]
         speed = sum(file.speed for file in seen)
@@ -146,6 +150,7 @@ class InstallProgress:
             "total": totals["bytes_total"],
             "file_downloaded": file.bytes_done,
             "file_total": file.bytes_total,
+            "file_speed": round(file.speed),
             "speed": round(speed),
             "eta_seconds": round(left / speed) if speed > 1 else None,
             "files_completed": totals["files_completed"],
@@ -164,3 +169,11 @@ def _all_wait(seen: Seen) -> Progress | None:
     """Of those that back off the one that goes on first, when nothing else moves."""
     waiting = [progress for progress in seen.values() if progress.status == "retrying"]
     return min(waiting, key=lambda progress: progress.retry_in) if waiting and len(waiting) == len(seen) else None
+
+
+def _of_the_liveliest(seen: Seen, turn: int) -> tuple[DownloadFile, Progress]:
+    """Each in its turn, so that every bar moves; what is verified or backs off only where nothing else is told."""
+    for status in ("downloading", "verifying", "retrying"):
+        if found := [(file, progress) for file, progress in seen.items() if progress.status == status]:
+            return found[turn % len(found)]
+    return next(iter(seen.items()))

@@ -2,7 +2,7 @@
 // At most one drawing a frame, with the newest message of each file.
 
 import { all, first, write } from "./dom.js";
-import { duration, size } from "./sizes.js";
+import { duration, grouped, size } from "./sizes.js";
 
 const KEPT_NAMES = 50; // the end of an install may be told after the queue without it
 const pageTitle = document.title;
@@ -50,7 +50,8 @@ function drawInstall(box, message) {
   write(field("speed"), speed(message));
   write(field("why"), message.status === "retrying" ? message.error || "" : "");
   write(field("eta"), message.eta_seconds ? `${duration(message.eta_seconds)} left` : "");
-  write(field("files"), `${message.files_completed} of ${message.files_total} file${message.files_total === 1 ? "" : "s"}`);
+  const total = message.files_total;
+  write(field("files"), `${grouped(message.files_completed)} of ${grouped(total)} file${total === 1 ? "" : "s"}`);
 }
 
 function drawFile(box, message) {
@@ -59,7 +60,7 @@ function drawFile(box, message) {
   const field = (name) => first(`[data-file-field="${name}"]`, file);
   drawBar(field("bar"), message.file_downloaded, message.file_total);
   write(field("done"), doneOf(message.file_downloaded || 0, message.file_total));
-  write(field("speed"), speed(message));
+  write(field("speed"), speed({ ...message, speed: message.file_speed }));
 }
 
 function drawBar(bar, done, total) {

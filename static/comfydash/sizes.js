@@ -14,6 +14,9 @@ export function size(bytes) {
   return `${value.toFixed(1)} TB`;
 }
 
+/** Thousands apart: 1,000. */
+export const grouped = (number) => number.toLocaleString("en-US");
+
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;

@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from comfydash.runtime_folder import RuntimeFolder
+from volumes.runtime_folder import RuntimeFolder
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 90.0  # generous: the machine may be busy with other tests

@@ -17,7 +17,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 
 from comfydash.local_channel_layer import BACKLOG_BYTES, SocketChannelLayer
-from comfydash.runtime_folder import RuntimeFolder
+from volumes.runtime_folder import RuntimeFolder
 
 GROUP = "dashboard"
 

@@ -18,9 +18,9 @@ import requests
 from websockets.sync.client import connect
 
 from comfydash.migration_lock import LOCK
-from comfydash.runtime_folder import RuntimeFolder
 from comfydash.shared_workspace import MARKER
 from tests.comfydash.serving import ROOT, Serve, wait_for
+from volumes.runtime_folder import RuntimeFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.sampled(8, of="one database")]
 KEY = secrets.token_hex(32)

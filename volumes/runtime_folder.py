@@ -41,11 +41,11 @@ class RuntimeFolder:
         if os.geteuid() == 0 != owner:
             os.chown(self.path, owner, -1)  # a command that root runs once must not lock the server out
 
-    def sockets(self) -> list[Path]:
+    def sockets(self, ending: str = ".sock") -> list[Path]:
         """Sockets of the processes that listen; none where the folder is not ours."""
         try:
             self._check()
-            return sorted(Path(entry.path) for entry in os.scandir(self.path) if entry.name.endswith(".sock"))
+            return sorted(Path(entry.path) for entry in os.scandir(self.path) if entry.name.endswith(ending))
         except (OSError, UnsafeFolder):
             return []
 

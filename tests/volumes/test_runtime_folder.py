@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from comfydash.runtime_folder import RuntimeFolder, UnsafeFolder
+from volumes.runtime_folder import RuntimeFolder, UnsafeFolder
 
 
 def test_the_folder_is_private_and_survives_long_temporary_paths(tmp_path):
