@@ -259,7 +259,7 @@ def test_a_process_that_sees_another_models_folder_is_refused_by_name(machines: 
     other = machines.folder / "other-models"
     other.mkdir()
     said = refused(machines.start("two", "--no-web", COMFYDASH_MODELS_DIR=str(other)))
-    assert f"the models folder {other} (COMFYDASH_MODELS_DIR) has no {MARKER} in it: is its volume mounted?" in said
+    assert f"the models folder {other} (COMFYDASH_MODELS_DIR) has no {MARKER} in it (is its volume mounted?)" in said
     assert "adopt_workspace" in said
     assert not (other / MARKER).exists()
     done = machines.manage("two", "list_presets", COMFYDASH_MODELS_DIR=str(other))
