@@ -52,6 +52,12 @@ class Hook(Protocol):
     def __call__(self) -> object: ...
 
 
+class Obstacle(Protocol):
+    """Why nothing may be installed right now, as a sentence; "" when nothing is in the way."""
+
+    def __call__(self) -> str: ...
+
+
 class Days(Protocol):
     """A number of days, at least 1, as Settings has it now."""
 
@@ -63,5 +69,6 @@ model_roots: list[ModelRoots] = []  # asked by downloads.inventory.scan
 chosen_folders: list[ChosenFolders] = []  # asked by downloads.inventory.destinations
 workflow_folders: list[WorkflowFolders] = []  # asked by workflows.library
 wake_ups: list[Hook] = []  # called by downloads.events after a commit: let a worker look at the rows
+obstacles: list[Obstacle] = []  # asked by downloads.worker.drain before each claim
 token_saved: list[Hook] = []  # called by settings_app.hub_token: installs may have waited for it
 retention_days: list[Days] = []  # asked by activity.retention: how long the log is kept

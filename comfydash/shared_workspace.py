@@ -2,6 +2,7 @@
 
 Each folder carries a file with an id, and the database knows which ids belong to it. A process with another key would
 log everybody out, and one that sees other folders would install where nobody looks: both are refused at the start.
+Folders are looked at again before an install: a volume may be exchanged, or go away, while a worker runs.
 With SQLite there is nothing to compare, because the database lies in the workspace.
 """
 
@@ -18,6 +19,7 @@ from django.db import connection, transaction
 
 from comfydash.serve.trouble import CannotStart
 from settings_app.models import Setting
+from values.kept import Kept
 from volumes.files import create_new, write_whole
 
 log = logging.getLogger("comfydash.serve")
@@ -27,6 +29,8 @@ MARKER_BYTES = 100  # more is none of ours
 KEY_ROW = "secret_key_fingerprint"
 ROUNDS = 100_000  # so that a weak key is not guessed from a copy of the database
 ADOPT = "manage.py adopt_workspace"
+
+_exchanged: Kept[str] = Kept(seconds=0)  # looked at each time; the last sentence is not said twice
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,33 @@ def join() -> None:
         return
     with transaction.atomic():
         _compare_key()
-        strange = [sentence for folder in shared_folders() if (sentence := _compare(folder))]
-        if strange:
+        if strange := _strange_folders():
             raise CannotStart(
-                f"This process does not see the workspace of its database: {'; '.join(strange)}. Correct that and "
+                f"This process does not see the workspace of its database: {strange}. Correct that and "
                 "start again. If these are the right folders from now on (moved, or made anew), stop every other "
                 f"process and run: {ADOPT}"
             )
+
+
+def exchanged_folders() -> str:
+    """A sentence when a folder of this running process is not the database's any more."""
+    return _exchanged.get(None, _look_again) if connection.vendor == "postgresql" else ""
+
+
+def _look_again() -> str:
+    strange = _strange_folders()
+    if not strange:
+        return ""
+    sentence = f"Nothing is installed here: this process does not see the workspace of its database: {strange}."
+    if sentence != _exchanged.last:
+        log.error("%s The queue goes on as soon as it does.", sentence)
+    return sentence
+
+
+def _strange_folders() -> str:
+    folders = shared_folders()
+    known = dict(Setting.objects.filter(key__in=[folder.row for folder in folders]).values_list("key", "value"))
+    return "; ".join(sentence for folder in folders if (sentence := _compare(folder, known.get(folder.row))))
 
 
 def adopt() -> list[str]:
@@ -113,9 +137,8 @@ def _compare_key() -> None:
     )
 
 
-def _compare(folder: SharedFolder) -> str:
+def _compare(folder: SharedFolder, known: str | None) -> str:
     """What is wrong with this folder; "" when it is the database's, or has just become it."""
-    known = Setting.objects.filter(key=folder.row).values_list("value", flat=True).first()
     try:
         found = folder.marker() or ("" if known else folder.mark())
     except OSError as error:
@@ -135,7 +158,7 @@ def _compare(folder: SharedFolder) -> str:
         return ""
     if found:
         return f"the {folder.title} {folder.path} ({folder.variable}) is another one"
-    return f"the {folder.title} {folder.path} ({folder.variable}) has no {MARKER} in it: is its volume mounted?"
+    return f"the {folder.title} {folder.path} ({folder.variable}) has no {MARKER} in it (is its volume mounted?)"
 
 
 def _note(key: str, value: str) -> bool:

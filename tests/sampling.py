@@ -1,6 +1,7 @@
 """Of suites that are slow, a run takes a sample: another one each time, and the same again with ``--seed``.
 
-``@pytest.mark.sampled(3)`` takes three cases of a parametrized test, ``sampled(1, each="moment")`` one of each moment.
+``@pytest.mark.sampled(3)`` takes three cases of a parametrized test, ``sampled(1, each="moment")`` one of each moment,
+and ``sampled(3, of="takeover")`` three of all tests that say so.
 ``--whole`` takes all of them, and so does naming a case on the command line.
 """
 
@@ -21,7 +22,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "sampled(number, each=''): of its cases, or of those of each value, so many")
+    config.addinivalue_line(
+        "markers", "sampled(number, each='', of=''): so many of its cases, of each value, of a group"
+    )
     if (given := getattr(config, "workerinput", None)) is not None:  # a process of xdist draws as the first one does
         config.option.seed, config.option.whole = given["seed"], given["whole"]
     elif config.option.seed is None:
@@ -54,7 +57,7 @@ def sample(items: list[pytest.Item], seed: int) -> list[pytest.Item]:
         if mark is None:
             taken.append(item)
         else:
-            name = item.nodeid.partition("[")[0]
+            name = mark.kwargs.get("of") or item.nodeid.partition("[")[0]
             groups[name, _value(item, mark.kwargs.get("each", "")), mark.args[0]].append(item)
     for (name, value, number), cases in groups.items():
         dice = random.Random(f"{seed} {name} {value}")

@@ -31,6 +31,15 @@ def test_few_of_many(number):
 def test_one_of_each(act, number):
     pass
 
+@pytest.mark.sampled(1, of="stories")
+def test_a_story():
+    pass
+
+@pytest.mark.sampled(1, of="stories")
+@pytest.mark.parametrize("number", range(3))
+def test_a_story_with_cases(number):
+    pass
+
 @pytest.mark.parametrize("number", range(5))
 def test_all_of_them(number):
     pass
@@ -53,7 +62,7 @@ def collected(suite: Path, *arguments: str) -> dict[str, list[str]]:
     """The cases by the name of their test."""
     alone = ("-p", "tests.sampling", "--rootdir", str(suite), "-c", "/dev/null", "--collect-only", "-q", str(suite))
     told = run(*alone, *arguments, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1").stdout
-    found = re.findall(r"::(\w+)(\[.*\])$", told, re.M)
+    found = re.findall(r"::(\w+)(\[.*\])?$", told, re.M)
     return {name: [case for of, case in found if of == name] for name, _ in found}
 
 
@@ -65,11 +74,9 @@ def test_processes_beside_each_other_collect_the_same() -> None:
 
 def test_a_seed_draws_the_same_again_and_another_one_others(suite: Path) -> None:
     first = collected(suite, "--seed", "1")
-    assert {name: len(cases) for name, cases in first.items()} == {
-        "test_few_of_many": 3,
-        "test_one_of_each": 2,
-        "test_all_of_them": 5,
-    }
+    numbers = {name: len(cases) for name, cases in first.items()}
+    assert sum(numbers.pop(name, 0) for name in ("test_a_story", "test_a_story_with_cases")) == 1
+    assert numbers == {"test_few_of_many": 3, "test_one_of_each": 2, "test_all_of_them": 5}
     assert first == collected(suite, "--seed", "1")
     assert first != collected(suite, "--seed", "2")
 
@@ -78,5 +85,7 @@ def test_the_whole_is_every_case(suite: Path) -> None:
     assert {name: len(cases) for name, cases in collected(suite, "--whole").items()} == {
         "test_few_of_many": 40,
         "test_one_of_each": 80,
+        "test_a_story": 1,
+        "test_a_story_with_cases": 3,
         "test_all_of_them": 5,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import extension_points
 from downloads.models import DownloadFile, DownloadHistory, Status
 from downloads.transfer import Fence
 from downloads.worker import heartbeat, host_pauses
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 def drain_queue() -> int:
     """Run what is queued until nothing is left; the number of installs run. Returns at once while another drains."""
     ran = 0
-    if not _has_work():  # a lease is not taken in vain: its number is in names
+    if not _has_work() or _is_kept_back():  # a lease is not taken in vain: its number is in names
         return ran
     with worker_lock() as fence:
         if fence is None:
@@ -29,7 +30,7 @@ def drain_queue() -> int:
         try:
             _fail_downloading(fence)
             discard_unwanted(fence)
-            while not stopping() and fence.holds():
+            while not stopping() and fence.holds() and not _is_kept_back():
                 row = DownloadHistory.claim_next(host_pauses.holds, fence.number)
                 if row is None:
                     break
@@ -48,6 +49,10 @@ def is_waited_for() -> bool:
 def _has_work() -> bool:
     rows = DownloadHistory.objects.filter(status__in=[Status.QUEUED, Status.DOWNLOADING])
     return rows.exists() or DownloadFile.objects.filter(discard=True).exists()
+
+
+def _is_kept_back() -> bool:
+    return any(obstacle() for obstacle in extension_points.obstacles)
 
 
 def fail_interrupted() -> int:

@@ -17,6 +17,7 @@ from tests.fleet.worker import SECONDS
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.sampled(6, of="fleet"),
     pytest.mark.postgres,
     pytest.mark.redis,
     pytest.mark.skipif(programs() is None, reason="no PostgreSQL server here: apt-get install postgresql"),
@@ -69,7 +70,6 @@ def wait_for_more_bytes(fleet: Fleet, name: str) -> None:
     wait_for(lambda: fleet.row(name).get("bytes_done", 0) > before, SECONDS, "bytes arrive")
 
 
-@pytest.mark.sampled(1)
 @pytest.mark.parametrize("seconds", [BEHIND, AHEAD])
 def test_a_worker_whose_clock_is_off_works_and_is_followed_as_any_other(
     fleet: Fleet, clock: OffClock, seconds: int
@@ -102,7 +102,6 @@ def test_a_worker_whose_clock_is_off_works_and_is_followed_as_any_other(
     assert_times_are_in_order(fleet)
 
 
-@pytest.mark.sampled(1)
 @pytest.mark.parametrize("seconds", [BEHIND, AHEAD])
 def test_whether_a_worker_lives_does_not_hang_on_its_clock(fleet: Fleet, clock: OffClock, seconds: int) -> None:
     worker = fleet.workers[0]

@@ -17,6 +17,7 @@ from tests.fleet.worker import SECONDS, Worker
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.sampled(6, of="fleet"),
     pytest.mark.postgres,
     pytest.mark.redis,
     pytest.mark.skipif(programs() is None, reason="no PostgreSQL server here: apt-get install postgresql"),
@@ -61,7 +62,6 @@ def cut_off(fleet: Fleet, worker: Worker, kind: str, *, on: bool) -> None:
         database.lose(worker.host) if on else database.find(worker.host)
 
 
-@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["both ways", "questions", "answers", "everything"])
 def test_a_host_that_is_cut_off_stops_in_time_keeps_its_bytes_and_is_followed(fleet: Fleet, kind: str) -> None:
     one, two, three = fleet.files

@@ -13,6 +13,7 @@ from tests.fleet.worker import SECONDS, Worker
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.sampled(6, of="fleet"),
     pytest.mark.postgres,
     pytest.mark.skipif(programs() is None, reason="no PostgreSQL server here: apt-get install postgresql"),
 ]

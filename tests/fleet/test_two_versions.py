@@ -30,6 +30,7 @@ def has(commit: str) -> bool:
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.sampled(6, of="fleet"),
     pytest.mark.postgres,
     pytest.mark.redis,
     pytest.mark.skipif(programs() is None, reason="no PostgreSQL server here: apt-get install postgresql"),

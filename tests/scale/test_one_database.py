@@ -22,7 +22,7 @@ from comfydash.shared_workspace import MARKER
 from tests.comfydash.serving import ROOT, Serve, wait_for
 from volumes.runtime_folder import RuntimeFolder
 
-pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.sampled(8, of="one database")]
 KEY = secrets.token_hex(32)
 PASSWORD = "correct horse battery"
 LIMIT = 60  # seconds
@@ -259,7 +259,7 @@ def test_a_process_that_sees_another_models_folder_is_refused_by_name(machines: 
     other = machines.folder / "other-models"
     other.mkdir()
     said = refused(machines.start("two", "--no-web", COMFYDASH_MODELS_DIR=str(other)))
-    assert f"the models folder {other} (COMFYDASH_MODELS_DIR) has no {MARKER} in it: is its volume mounted?" in said
+    assert f"the models folder {other} (COMFYDASH_MODELS_DIR) has no {MARKER} in it (is its volume mounted?)" in said
     assert "adopt_workspace" in said
     assert not (other / MARKER).exists()
     done = machines.manage("two", "list_presets", COMFYDASH_MODELS_DIR=str(other))
