@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
@@ -43,6 +44,7 @@ CREATE TRIGGER fleet AFTER UPDATE ON worker_lease FOR EACH ROW EXECUTE FUNCTION 
     for table in TABLES
 )
 AT_ONCE_SECONDS = 0.5  # in which bytes to two workers count as sent at the same time
+ON_THE_WAY_SECONDS = 0.05  # in which a worker that has just hung up may be sent to
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class Transfers:
         self._owner.clear()
 
     def at_once(self) -> list[str]:
-        """Files of which bytes went to two workers at the same time."""
+        """Files of which bytes went to two workers at the same time: to one, to another, and then to both of them."""
         sent = sorted(
             (moment, who, line.path)
             for line in list(self.hub.log)
@@ -153,7 +155,11 @@ class Transfers:
         )
         wrong = set()
         for (before, first, path), (after, second, other) in pairwise(sent):
-            if first != second and after - before < AT_ONCE_SECONDS and not self._is_excused(first, second, after):
+            if first == second or after - before > AT_ONCE_SECONDS or self._is_excused(first, second, after):
+                continue
+            start = bisect(sent, (after + ON_THE_WAY_SECONDS,))
+            end = bisect(sent, (after + AT_ONCE_SECONDS,))
+            if {first, second} <= {who for _, who, _ in sent[start:end]}:
                 wrong.add(f"{first} fetched {path} while {second} fetched {other}")
         return sorted(wrong)
 
