@@ -82,6 +82,11 @@ class PresetState:
     warnings: tuple[str, ...]
 
     @property
+    def files_as_data(self) -> str:
+        """KEY:SIZE:MISSING of each file, for the script of pages."""
+        return " ".join(f"{file.key}:{file.size_bytes or 0}:{file.missing_bytes}" for file in self.files)
+
+    @property
     def taken(self) -> list[str]:
         """Paths where other bytes stand than this preset's."""
         return [file.path for file in self.files if file.status == CONFLICT]
