@@ -190,6 +190,13 @@ def test_private_files_are_private(tmp_path):
         assert oct((data / name).stat().st_mode & 0o777) == "0o600", name
 
 
+def test_where_there_is_no_login_nobody_is_asked_to_log_in(tmp_path):
+    with serving(tmp_path, COMFYDASH_AUTH="off") as serve:
+        serve.wait_until_healthy()
+    assert f"Open {serve.url}/" in serve.output
+    assert "/login/link/" not in serve.output
+
+
 def test_wrong_arguments_are_status_2(tmp_path):
     with serving(tmp_path, "--no-web", "--no-worker") as serve:
         assert serve.wait() == 2
