@@ -35,6 +35,7 @@ def test_blob_raw_and_resolve_are_the_hubs_only_on_the_hub(url: str) -> None:
     assert clean_url(url) == url
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("url", "says"),
     [
@@ -50,6 +51,7 @@ def test_the_catalogue_says_what_is_wrong_with_an_address(url: str, says: str) -
     assert any(says in text for text in catalogue().presets["A"].warnings)
 
 
+@pytest.mark.django_db
 def test_account_secrets_of_a_catalogue_are_left_out_with_a_warning() -> None:
     write_catalogue({"A": preset(file("vae/x.safetensors", "https://u:hunter2@h.example/x.safetensors?token=hunter3"))})
     found = catalogue().presets["A"]
