@@ -10,7 +10,7 @@ from downloads.transfer import Fence
 from downloads.worker import heartbeat, host_pauses
 from downloads.worker.consumer import stopping
 from downloads.worker.installer import discard_unwanted, run_install
-from downloads.worker.lock import worker_lock
+from downloads.worker.lock import is_left_from_before, worker_lock
 from downloads.worker.reconcile import take_from_earlier_workers, take_stock
 from downloads.workers import WorkerLease
 from values.sizes import human_size
@@ -42,8 +42,8 @@ def drain_queue() -> int:
 
 
 def is_waited_for() -> bool:
-    """Whether there is work for a worker and nobody who holds the lease."""
-    return WorkerLease.is_free() and _has_work()
+    """Whether there is work, and the lease is free or was this worker's before it was killed."""
+    return _has_work() and (WorkerLease.is_free() or is_left_from_before())
 
 
 def _has_work() -> bool:

@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from downloads.transfer import UNFENCED, Fence
 from downloads.transfer.part.journal import boot_id
 from downloads.worker.lease import Lease, answered_within
+from downloads.workers import WorkerLease
 from volumes.locks import FileLock
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,16 @@ def _leased(lock: FileLock) -> Iterator[Fence | None]:
             if lease:
                 _give_back(lease)
             lock.release()
+
+
+def is_left_from_before() -> bool:
+    """Whether the lease is that of a process which had this lock file, and is dead."""
+    lock = FileLock(settings.DATA_DIR / "worker.lock")
+    try:
+        name = _name_of_all_holders(lock)
+        return bool(name) and WorkerLease.objects.filter(holder__startswith=f"{name}-").exists()
+    finally:
+        lock.release()
 
 
 def _name_of_all_holders(lock: FileLock) -> str:
